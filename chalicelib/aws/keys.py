@@ -1,0 +1,151 @@
+"""Every key of the table, built here and nowhere else.
+
+Keys hold ids (checked by `ids.check`), timestamps and, in `rank` only, names: a rank is compared,
+never taken apart, so a name in it can do no harm.
+
+item              pk             sk                    at (LSI timeline)    owner · rank (GSI by_owner)
+project           PROJECT#p      PROJECT                                    PROJECTS · PUBLIC|DRAFT#name#p
+tally             PROJECT#p      DEPLOYMENT#d
+deployment        DEPLOYMENT#d   DEPLOYMENT                                 PROJECT#p · DEPLOYMENT#name#d
+capture, dated    DEPLOYMENT#d   CAPTURE#c             CAPTURE#<time>#c     PROJECT#p · CAPTURE#<time>#c
+capture, undated  DEPLOYMENT#d   CAPTURE#c             UNDATED#c            PROJECT#p · UNDATED#c
+session           DEPLOYMENT#d   SESSION#s             SESSION#<start>#s    PROJECT#p · SESSION#<start>#s
+undated segment   DEPLOYMENT#d   SEGMENT#UNDATED-xx
+mark              <owner's pk>   UNSETTLED#<part>                           UNSETTLED · <since>#pk#part
+unassigned        UNASSIGNED#h   UNASSIGNED                                 UNASSIGNED · <since>#h
+"""
+
+from datetime import datetime
+
+from chalicelib.ids import deployment_of
+
+TIMELINE = "timeline"
+BY_OWNER = "by_owner"
+
+PROJECTS = "PROJECTS"
+PUBLIC = "PUBLIC#"
+DRAFT = "DRAFT#"
+UNSETTLED = "UNSETTLED"
+UNASSIGNED = "UNASSIGNED"
+CAPTURES = "CAPTURE#"
+UNDATED = "UNDATED#"
+SESSIONS = "SESSION#"
+DEPLOYMENTS = "DEPLOYMENT#"
+LAST = "~"
+"""Sorts after everything that may follow a prefix."""
+
+Key = tuple[str, str]
+
+
+def project(project_id: str) -> Key:
+    """pk and sk of a project."""
+    return f"PROJECT#{project_id}", "PROJECT"
+
+
+def project_rank(name: str, project_id: str, *, draft: bool) -> str:
+    """Projects in the order of their names, drafts apart."""
+    return f"{DRAFT if draft else PUBLIC}{_sortable(name)}#{project_id}"
+
+
+def deployment(deployment_id: str) -> Key:
+    """pk and sk of a deployment."""
+    return f"DEPLOYMENT#{deployment_id}", "DEPLOYMENT"
+
+
+def deployment_rank(name: str, deployment_id: str) -> str:
+    """Deployments of a project in the order of their names."""
+    return f"{DEPLOYMENTS}{_sortable(name)}#{deployment_id}"
+
+
+def tally(project_id: str, deployment_id: str) -> Key:
+    """pk and sk of what a deployment adds to its project's counts."""
+    return project(project_id)[0], f"{DEPLOYMENTS}{deployment_id}"
+
+
+def capture(capture_id: str) -> Key:
+    """pk and sk of a capture."""
+    return deployment(deployment_of(capture_id))[0], f"{CAPTURES}{capture_id}"
+
+
+def capture_at(capture_id: str, timestamp: datetime | None, millisecond: int = 0) -> str:
+    """Where a capture stands in time, in the timeline of its deployment as in that of its project."""
+    if timestamp is None:
+        return f"{UNDATED}{capture_id}"
+    return f"{CAPTURES}{moment(timestamp)}.{millisecond:03d}#{capture_id}"
+
+
+def time_of_capture(at: str) -> tuple[datetime | None, int]:
+    """The second and the millisecond that `capture_at` wrote; (None, 0) for an undated capture."""
+    if not at.startswith(CAPTURES):
+        return None, 0
+    second, _, millisecond = at[len(CAPTURES) :].partition("#")[0].partition(".")
+    return datetime.fromisoformat(second), int(millisecond)
+
+
+def captures_from(timestamp: datetime) -> str:
+    """Sorts before the first capture of that second, after every earlier one."""
+    return f"{CAPTURES}{moment(timestamp)}"
+
+
+def captures_until(timestamp: datetime) -> str:
+    """Sorts after the last capture of that second, before every later one."""
+    return f"{CAPTURES}{moment(timestamp)}{LAST}"
+
+
+def session(session_id: str) -> Key:
+    """pk and sk of a session."""
+    return deployment(deployment_of(session_id))[0], f"{SESSIONS}{session_id}"
+
+
+def session_at(session_id: str, start: datetime) -> str:
+    """Where a session stands in time."""
+    return f"{SESSIONS}{moment(start)}#{session_id}"
+
+
+def start_of_session(at: str) -> datetime:
+    """The start that `session_at` wrote."""
+    return datetime.fromisoformat(at[len(SESSIONS) :].partition("#")[0])
+
+
+def sessions_from(start: datetime) -> str:
+    """Sorts before the first session that starts in that second, after every earlier one."""
+    return f"{SESSIONS}{moment(start)}"
+
+
+def sessions_until(start: datetime) -> str:
+    """Sorts after the last session that starts in that second, before every later one."""
+    return f"{SESSIONS}{moment(start)}{LAST}"
+
+
+def undated_segment(deployment_id: str, segment: str) -> Key:
+    """pk and sk of the count of the undated captures whose ids begin with `segment`."""
+    return deployment(deployment_id)[0], f"SEGMENT#UNDATED-{segment}"
+
+
+def undated_from(deployment_id: str, segment: str) -> str:
+    """The beginning that the undated captures of a segment share in the timeline."""
+    return f"{UNDATED}{deployment_id}-{segment}"
+
+
+def mark(owner_pk: str, part: str) -> Key:
+    """pk and sk of the mark on one part of an owner."""
+    return owner_pk, f"UNSETTLED#{part}"
+
+
+def mark_rank(owner_pk: str, part: str, since: str) -> str:
+    """Marks in the order of their age."""
+    return f"{since}#{owner_pk}#{part}"
+
+
+def unassigned(digest: str) -> Key:
+    """pk and sk of an object that belongs to no known deployment."""
+    return f"UNASSIGNED#{digest}", "UNASSIGNED"
+
+
+def moment(timestamp: datetime) -> str:
+    """A timestamp as keys hold it: to the second, sorts by time."""
+    return timestamp.isoformat(timespec="seconds")
+
+
+def _sortable(name: str) -> str:
+    return name.casefold()[:80]

@@ -1,0 +1,60 @@
+"""Everything that can go wrong and is expected to, as one small tree.
+
+    NightjarError
+    ├── Invalid            the caller's input does not fit; says which field and why        400
+    ├── Unauthenticated    no token, or one nobody knows                                    401
+    ├── Forbidden          known, but may not                                               403
+    ├── NotFound           there is no such thing, or not for this caller                   404
+    ├── Conflict           it changed meanwhile, or is there already                        409
+    ├── Unreadable         the bytes are there but are no photograph we can open            422
+    ├── LeaseLost          another worker has taken over; what it needs is marked           503
+    └── SourceGone         the object behind a capture is no longer in its bucket           404
+
+`http/errors.py` maps each to its status, once.
+"""
+
+from collections.abc import Mapping
+
+
+class NightjarError(Exception):
+    """The root: catch it to catch what is expected, and nothing else."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class Invalid(NightjarError):
+    """Input that does not fit. `fields` names what is wrong, field by field."""
+
+    def __init__(self, detail: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.fields = dict(fields or {})
+
+
+class Unauthenticated(NightjarError):
+    """No token, or one nobody knows."""
+
+
+class Forbidden(NightjarError):
+    """Known, but may not."""
+
+
+class NotFound(NightjarError):
+    """There is no such thing, or not for this caller."""
+
+
+class Conflict(NightjarError):
+    """It changed meanwhile, or is there already."""
+
+
+class Unreadable(NightjarError):
+    """The bytes are no photograph we can, or dare, open."""
+
+
+class LeaseLost(NightjarError):
+    """Another worker holds the lease now; the marks it needs are in the table."""
+
+
+class SourceGone(NightjarError):
+    """The object behind a capture is no longer in its bucket."""

@@ -1,0 +1,117 @@
+"""Pages of captures with all that a page shows: two or three requests, whatever the page or the table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chalicelib import ids
+from chalicelib.access.rules import Principal
+from chalicelib.aws import table
+from chalicelib.captures import timeline
+from chalicelib.captures.rules import Capture
+from chalicelib.captures.timeline import Order, Span
+from chalicelib.deployments import reading as deployments
+from chalicelib.deployments.rules import Deployment
+from chalicelib.errors import NotFound
+from chalicelib.projects import reading as projects
+from chalicelib.projects.rules import Project
+from chalicelib.sessions import joining
+from chalicelib.sessions import reading as sessions
+from chalicelib.sessions.grouping import Stretch
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Which page: `after` a position, or else leaving out the first `offset`."""
+
+    order: Order
+    limit: int
+    after: str | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of captures, their deployments and sessions, how many there are in all, and the position the
+    page ended at, None if nothing follows."""
+
+    captures: list[Capture]
+    deployments: Mapping[str, Deployment]
+    sessions: Mapping[str, Stretch]
+    count: int
+    position: str | None
+
+
+def of_project(principal: Principal, project_id: str, turn: Turn) -> Listing:
+    """A page of a project. Three requests."""
+    captures, position = _page(Span(project_id), turn)
+    wanted = {capture.deployment_id for capture in captures}
+    found = table.get_many([projects.wanted(project_id), *map(deployments.wanted, wanted)])
+    project = _seen(principal, projects.among(found, project_id), project_id)
+    places = {each: deployments.among(found, each) for each in wanted}
+    return Listing(
+        captures,
+        {each: place for each, place in places.items() if place},
+        joining.sessions_of(captures, project_id, None),
+        project.counts.captures_count,
+        position,
+    )
+
+
+def of_deployment(principal: Principal, project_id: str, deployment_id: str, turn: Turn) -> Listing:
+    """A page of a deployment. Three requests."""
+    ids.check("deployment", deployment_id)
+    found = table.get_many([projects.wanted(project_id), deployments.wanted(deployment_id)])
+    _seen(principal, projects.among(found, project_id), project_id)
+    deployment = deployments.among(found, deployment_id)
+    if deployment is None or deployment.project_id != project_id:
+        raise NotFound(f"There is no deployment with the id {deployment_id!r} in this project.")
+    captures, position = _page(Span(project_id, deployment_id), turn)
+    return Listing(
+        captures,
+        {deployment_id: deployment},
+        joining.sessions_of(captures, project_id, deployment_id),
+        deployment.counts.captures_count,
+        position,
+    )
+
+
+def of_session(principal: Principal, project_id: str, session_id: str, turn: Turn) -> Listing:
+    """A page of a session. Two requests."""
+    deployment_id = ids.deployment_of(ids.check("session", session_id))
+    found = table.get_many(
+        [
+            projects.wanted(project_id),
+            deployments.wanted(deployment_id),
+            sessions.wanted(session_id),
+        ]
+    )
+    _seen(principal, projects.among(found, project_id), project_id)
+    deployment, session = deployments.among(found, deployment_id), sessions.among(found, session_id)
+    if deployment is None or deployment.project_id != project_id or session is None:
+        raise NotFound(f"There is no session with the id {session_id!r} in this project.")
+    captures, position = _page(Span(project_id, deployment_id, session.start, session.end), turn)
+    return Listing(
+        captures,
+        {deployment_id: deployment},
+        {capture.id: Stretch(session.id, session.start, session.end) for capture in captures},
+        session.captures_count,
+        position,
+    )
+
+
+def _page(span: Span, turn: Turn) -> tuple[list[Capture], str | None]:
+    after = turn.after
+    if after is None and turn.offset:
+        after = timeline.position_of(span, turn.order, turn.offset)
+        if after is None:
+            return [], None
+    found = timeline.page(span, turn.order, turn.limit + 1, after)
+    more = len(found) > turn.limit
+    return found[: turn.limit], timeline.position(found[turn.limit - 1]) if more else None
+
+
+def _seen(principal: Principal, project: Project | None, project_id: str) -> Project:
+    if project is None:
+        raise NotFound(f"There is no project with the id {project_id!r}.")
+    principal.must_see(f"project with the id {project_id!r}", draft=project.draft)
+    return project

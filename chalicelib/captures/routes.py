@@ -1,0 +1,123 @@
+"""Captures over HTTP."""
+
+import re
+
+from chalicelib import ids
+from chalicelib.captures import listing, service, timeline
+from chalicelib.captures.listing import Turn
+from chalicelib.captures.rules import Capture
+from chalicelib.captures.schemas import CaptureAnswer, CaptureDetail, Place, UploadAnswer, UploadMake
+from chalicelib.captures.timeline import Order, Span
+from chalicelib.deployments.rules import Deployment
+from chalicelib.errors import Invalid, NotFound
+from chalicelib.http import paging
+from chalicelib.http.routing import Answer, Ask, Route, redirect
+from chalicelib.sessions import reading as sessions
+from chalicelib.sessions.grouping import Session, Stretch
+from chalicelib.thumbnails import service as thumbnails
+from chalicelib.thumbnails.rules import is_fresh, spec_for
+
+_CURSOR = re.compile(
+    r"(CAPTURE#\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}#|UNDATED#)d[a-z2-7]{10}-[a-z2-7]{16}", re.ASCII
+)
+
+_BROWSER_CACHE = 300
+"""Seconds a browser may keep a redirect: far less than the URL in it lives."""
+
+
+def announce(ask: Ask) -> Answer:
+    """POST: where to send the bytes of a photograph; 200 instead of 201 if they are here already."""
+    body: UploadMake = ask.body
+    upload = service.announce(
+        body.deployment_id, body.filename, body.content_type, body.size, body.sha256, ask.settings
+    )
+    content = UploadAnswer(
+        capture_id=upload.capture_id,
+        status="awaited" if upload.url else "present",
+        url=upload.url,
+        fields=upload.fields,
+    )
+    return Answer(content, 201 if upload.url else 200)
+
+
+def listed(ask: Ask) -> dict[str, object]:
+    """GET: captures of a project, a deployment (`deployment=`) or a session (`event=`) by time, undated
+    ones last in either direction."""
+    project_id = ids.check("project", ask.required("project_id"))
+    turn = Turn(_order(ask), paging.limit_of(ask), paging.cursor_of(ask, _CURSOR), paging.offset_of(ask))
+    if session_id := ask.query.get("event"):
+        found = listing.of_session(ask.principal, project_id, session_id, turn)
+    elif deployment_id := ask.query.get("deployment"):
+        found = listing.of_deployment(ask.principal, project_id, deployment_id, turn)
+    else:
+        found = listing.of_project(ask.principal, project_id, turn)
+    results = [
+        CaptureAnswer.of(each, found.deployments.get(each.deployment_id), found.sessions.get(each.id), ask)
+        for each in found.captures
+    ]
+    return paging.page(ask, "/captures", results, found.count, found.position)
+
+
+def detail(ask: Ask) -> CaptureDetail:
+    """GET: one capture, with its place in its session. Five requests."""
+    capture, deployment = _seen(ask)
+    session = sessions.around(capture)
+    stretch = Stretch(session.id, session.start, session.end) if session else None
+    place = _place(capture, session) if session else Place()
+    return CaptureDetail.with_place(capture, deployment, stretch, ask, place)
+
+
+def thumbnail(ask: Ask) -> Answer:
+    """GET: to a thumbnail. One request of the table while it is fresh; else it is rendered first."""
+    specs = ask.settings.thumbnails
+    if not specs:
+        raise NotFound("No thumbnail sizes are configured here.")
+    spec = spec_for(ask.query.get("label"), specs)
+    if spec is None:
+        labels = ", ".join(each.label for each in specs)
+        raise Invalid(f"There is no such thumbnail. The labels are: {labels}.", {"label": f"one of {labels}"})
+    capture, _ = _seen(ask)
+    made = capture.thumbnails.get(spec.label)
+    if made is None or not is_fresh(made, spec, capture.facts.version):
+        made = service.render_missing(capture, spec, ask.settings)
+    return redirect(thumbnails.url(made, ask.settings), f"private, max-age={_BROWSER_CACHE}")
+
+
+def _seen(ask: Ask) -> tuple[Capture, Deployment]:
+    capture_id = ids.check("capture", ask.path["capture_id"])
+    deployment, capture = service.with_deployment(capture_id)
+    what = f"capture with the id {capture_id!r}"
+    if deployment is None or capture is None:
+        raise NotFound(f"There is no {what}.")
+    ask.principal.must_see(what, draft=deployment.inherited.draft)
+    return capture, deployment
+
+
+def _place(capture: Capture, session: Session) -> Place:
+    span = Span(capture.project_id, capture.deployment_id, session.start, session.end)
+    here = timeline.position(capture)
+    before = timeline.page(span, "-timestamp", 1, here)
+    after = timeline.page(span, "timestamp", 1, here)
+    return Place(
+        previous_id=before[0].id if before else None,
+        next_id=after[0].id if after else None,
+        index=timeline.count_until(span, capture),
+        total=session.captures_count,
+    )
+
+
+def _order(ask: Ask) -> Order:
+    given = ask.query.get("ordering") or "timestamp"
+    if given == "timestamp":
+        return "timestamp"
+    if given == "-timestamp":
+        return "-timestamp"
+    raise Invalid("Captures are ordered by timestamp.", {"ordering": "timestamp or -timestamp"})
+
+
+ROUTES = (
+    Route("POST", "/api/v2/captures/uploads", announce, body=UploadMake, open=False),
+    Route("GET", "/api/v2/captures", listed),
+    Route("GET", "/api/v2/captures/{capture_id}", detail),
+    Route("GET", "/api/v2/captures/thumbnails/{capture_id}", thumbnail),
+)

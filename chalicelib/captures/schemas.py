@@ -1,0 +1,197 @@
+"""Captures as they are sent and answered."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from chalicelib.aws import objects
+from chalicelib.captures.rules import Capture
+from chalicelib.deployments.rules import Deployment
+from chalicelib.http.fields import Body
+from chalicelib.http.routing import Ask
+from chalicelib.sessions.grouping import Stretch
+from chalicelib.sessions.labels import date_label
+from chalicelib.thumbnails import service as thumbnails
+
+
+class UploadMake(Body):
+    """One photograph that is about to be sent. `filename` may hold folders, parted by "/"."""
+
+    deployment_id: str
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    content_type: Annotated[str, StringConstraints(max_length=100)]
+    size: Annotated[int, Field(strict=True)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+class UploadAnswer(BaseModel):
+    """Where to send the bytes: a POST of all `fields`, then the file. `status` says "present" when they
+    are here already and nothing is to be sent."""
+
+    capture_id: str
+    status: str
+    url: str | None
+    fields: dict[str, str] | None
+
+
+class DeploymentOfCapture(BaseModel):
+    """The deployment of a capture."""
+
+    id: str
+    name: str | None
+    details: str
+
+
+class EventOfCapture(BaseModel):
+    """The session of a capture."""
+
+    id: str
+    name: str
+    date_label: str
+    details: str
+
+    @classmethod
+    def of(cls, session: Stretch, ask: Ask) -> "EventOfCapture":
+        """How a capture's session is answered."""
+        label = date_label(session.start, session.end)
+        return cls(id=session.id, name=label, date_label=label, details=ask.url(f"/events/{session.id}"))
+
+
+class CaptureAnswer(BaseModel):
+    """A capture in a list. Sizes in pixels of the displayed frame; `size` in bytes."""
+
+    id: str
+    details: str
+    project_id: str
+    deployment: DeploymentOfCapture
+    event: EventOfCapture | None
+    path: str
+    url: str | None
+    timestamp: datetime | None
+    timestamp_source: str | None
+    timestamp_conflict: bool
+    undated_reason: str | None
+    state: str
+    reason: str | None
+    truncated: bool
+    width: int | None
+    height: int | None
+    orientation: int
+    size: int
+    size_display: str
+    content_type: str | None
+    checksum: str
+    checksum_algorithm: str
+    sha256: str | None
+    last_modified: datetime
+    detections_count: int
+    thumbnails: dict[str, str]
+
+    @classmethod
+    def of(
+        cls, capture: Capture, deployment: Deployment | None, session: Stretch | None, ask: Ask
+    ) -> "CaptureAnswer":
+        """How a capture is answered."""
+        return cls(**_fields(capture, deployment, session, ask))
+
+
+class CaptureDetail(CaptureAnswer):
+    """A capture by itself: with its place in its session."""
+
+    event_prev_capture_id: str | None
+    event_next_capture_id: str | None
+    event_current_capture_index: int | None
+    event_total_captures: int | None
+
+    @classmethod
+    def with_place(
+        cls,
+        capture: Capture,
+        deployment: Deployment,
+        session: Stretch | None,
+        ask: Ask,
+        place: "Place",
+    ) -> "CaptureDetail":
+        """How a capture is answered by itself."""
+        return cls(
+            **_fields(capture, deployment, session, ask),
+            event_prev_capture_id=place.previous_id,
+            event_next_capture_id=place.next_id,
+            event_current_capture_index=place.index,
+            event_total_captures=place.total,
+        )
+
+
+class Place(BaseModel):
+    """Where a capture stands in its session; `index` counts from 1."""
+
+    previous_id: str | None = None
+    next_id: str | None = None
+    index: int | None = None
+    total: int | None = None
+
+
+def _fields(
+    capture: Capture, deployment: Deployment | None, session: Stretch | None, ask: Ask
+) -> dict[str, Any]:
+    facts = capture.facts
+    return {
+        "id": capture.id,
+        "details": ask.url(f"/captures/{capture.id}"),
+        "project_id": capture.project_id,
+        "deployment": DeploymentOfCapture(
+            id=capture.deployment_id,
+            name=deployment.name if deployment else None,
+            details=ask.url(f"/deployments/{capture.deployment_id}"),
+        ),
+        "event": EventOfCapture.of(session, ask) if session else None,
+        "path": facts.filename,
+        "url": _original_url(capture, ask),
+        "timestamp": capture.timestamp.replace(microsecond=capture.millisecond * 1000)
+        if capture.timestamp
+        else None,
+        "timestamp_source": facts.timestamp_source,
+        "timestamp_conflict": facts.timestamp_conflict,
+        "undated_reason": facts.undated_reason,
+        "state": facts.state,
+        "reason": facts.reason,
+        "truncated": facts.truncated,
+        "width": facts.width,
+        "height": facts.height,
+        "orientation": facts.orientation,
+        "size": facts.size,
+        "size_display": size_display(facts.size),
+        "content_type": facts.content_type,
+        "checksum": facts.version,
+        "checksum_algorithm": "ETag",
+        "sha256": facts.sha256,
+        "last_modified": facts.last_modified,
+        "detections_count": 0,
+        "thumbnails": thumbnails.urls(
+            capture.thumbnails,
+            facts.version,
+            ask.url(f"/captures/thumbnails/{capture.id}"),
+            ask.settings,
+        )
+        if facts.state == "ready"
+        else {},
+    }
+
+
+def _original_url(capture: Capture, ask: Ask) -> str | None:
+    # Originals hold the place where they were taken in their EXIF: only for those who may edit.
+    if not ask.principal.is_admin:
+        return None
+    return objects.read_url(ask.settings.photos_bucket, capture.facts.key, ask.settings.url_lifetime)
+
+
+def size_display(size: int) -> str:
+    """Bytes as people read them: "498 KB", "2.6 MB"."""
+    if size < 1000:
+        return f"{size} B"
+    if size < 999_500:
+        return f"{size / 1000:.0f} KB"
+    if size < 999_950_000:
+        return f"{size / 1_000_000:.1f} MB"
+    return f"{size / 1_000_000_000:.1f} GB"

@@ -1,0 +1,165 @@
+"""Captures in the order of time: by deployment, by session, by project.
+
+A deployment's timeline is read from `timeline` (consistent, keys only, so that grouping a million captures
+is cheap); pages for people come whole, in one request either way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from chalicelib.aws import keys, table
+from chalicelib.captures.rules import Capture
+from chalicelib.captures.store import CaptureRow, capture_of
+
+Order = Literal["timestamp", "-timestamp"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Which captures: of a deployment, or of a project where `deployment_id` is None; with `start` and
+    `end` (both inclusive, to the second) only those taken then."""
+
+    project_id: str | None
+    deployment_id: str | None = None
+    start: datetime | None = None
+    end: datetime | None = None
+
+
+def taken(
+    deployment_id: str, start: datetime | None = None, expected_end: datetime | None = None
+) -> Iterator[tuple[datetime, str]]:
+    """Timestamp and id of a deployment's dated captures from `start` on, ascending, read consistently.
+
+    Streams: one request per megabyte of keys, some seven thousand captures. `expected_end` is where the
+    reader expects to stop: nothing past it is read unless the reader goes on.
+    """
+    lower = keys.captures_from(start) if start else keys.CAPTURES
+    end = keys.CAPTURES + keys.LAST
+    if expected_end:
+        first_end = keys.captures_until(expected_end)
+        yield from _taken(deployment_id, lower, first_end)
+        lower = first_end
+    yield from _taken(deployment_id, lower, end)
+
+
+def _taken(deployment_id: str, lower: str, upper: str) -> Iterator[tuple[datetime, str]]:
+    within = CaptureRow.at.between(lower, upper)
+    pk = keys.deployment(deployment_id)[0]
+    for row in table.query(CaptureRow, pk, within, index=keys.TIMELINE, consistent=True):
+        timestamp, _ = keys.time_of_capture(row.at)
+        if timestamp is not None:
+            yield timestamp, row.sk.removeprefix(keys.CAPTURES)
+
+
+def undated_count(deployment_id: str, segment: str) -> int:
+    """How many undated captures have an id whose own part begins with `segment`."""
+    return CaptureRow.count(
+        keys.deployment(deployment_id)[0],
+        CaptureRow.at.startswith(keys.undated_from(deployment_id, segment)),
+        index_name=keys.TIMELINE,
+        consistent_read=True,
+    )
+
+
+def page(span: Span, order: Order, limit: int, after: str | None = None) -> list[Capture]:
+    """Up to `limit` captures of `span`, in order, undated ones last either way, following the position
+    `after` (see `position`). One request, two where dated captures end within the page."""
+    found: list[Capture] = []
+    for part in _parts(span, order, after):
+        found += _read(span, part, limit - len(found))
+        if len(found) == limit:
+            break
+    return found
+
+
+def position(capture: Capture) -> str:
+    """Where a page that ends with this capture ended."""
+    return keys.capture_at(capture.id, capture.timestamp, capture.millisecond)
+
+
+def position_of(span: Span, order: Order, offset: int) -> str | None:
+    """The position of the capture number `offset` (from 1); None if there are fewer.
+
+    Reads keys up to there: its cost grows with `offset`, which callers bound.
+    """
+    for part in _parts(span, order, None):
+        rows = list(_query(span, part, offset, whole=False))
+        if len(rows) == offset:
+            return str(rows[-1].at or rows[-1].rank)
+        offset -= len(rows)
+    return None
+
+
+def count_until(span: Span, capture: Capture) -> int:
+    """How many captures of a deployment's `span` stand at or before `capture` in time."""
+    assert span.deployment_id  # noqa: S101  (a programming error, not an input)
+    return CaptureRow.count(
+        keys.deployment(span.deployment_id)[0],
+        CaptureRow.at.between(_lower(span), position(capture)),
+        index_name=keys.TIMELINE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    lower: str
+    upper: str
+    forward: bool
+    after: str | None
+
+
+def _parts(span: Span, order: Order, after: str | None) -> list[_Part]:
+    forward = order == "timestamp"
+    dated = _Part(_lower(span), _upper(span), forward, after)
+    undated = _Part(keys.UNDATED, keys.UNDATED + keys.LAST, True, None)
+    if span.start or span.end:
+        return [dated]
+    if after and after.startswith(keys.UNDATED):
+        return [_Part(undated.lower, undated.upper, True, after)]
+    return [dated, undated]
+
+
+def _lower(span: Span) -> str:
+    return keys.captures_from(span.start) if span.start else keys.CAPTURES
+
+
+def _upper(span: Span) -> str:
+    return keys.captures_until(span.end) if span.end else keys.CAPTURES + keys.LAST
+
+
+def _read(span: Span, part: _Part, limit: int) -> list[Capture]:
+    return [capture_of(row) for row in _query(span, part, limit, whole=True)]
+
+
+def _query(span: Span, part: _Part, limit: int, *, whole: bool) -> Any:
+    if span.deployment_id:
+        pk, index, attribute = keys.deployment(span.deployment_id)[0], keys.TIMELINE, CaptureRow.at
+    else:
+        pk, index, attribute = keys.project(span.project_id or "")[0], keys.BY_OWNER, CaptureRow.rank
+    return table.query(
+        CaptureRow,
+        pk,
+        attribute.between(part.lower, part.upper),
+        index=index,
+        forward=part.forward,
+        limit=limit,
+        after=_start_key(index, pk, part.after) if part.after else None,
+        whole=whole and index == keys.TIMELINE,
+    )
+
+
+def _start_key(index: str, pk: str, at: str) -> dict[str, Any]:
+    own_pk, sk = keys.capture(at.rpartition("#")[2])
+    names = (
+        {"pk": own_pk, "sk": sk, "at": at}
+        if index == keys.TIMELINE
+        else {
+            "pk": own_pk,
+            "sk": sk,
+            "owner": pk,
+            "rank": at,
+        }
+    )
+    return {name: {"S": value} for name, value in names.items()}

@@ -1,0 +1,59 @@
+"""What settling reads and writes on a deployment: its lease, its rule, its counts."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from pynamodb.exceptions import TransactWriteError
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import counted, keys, lease, table
+from chalicelib.counts import Counts
+from chalicelib.deployments import store
+from chalicelib.deployments.rules import Deployment
+from chalicelib.errors import LeaseLost
+from chalicelib.projects import tallies
+
+DeploymentLease = lease.Lease[store.DeploymentRow]
+
+
+def take_lease(deployment_id: str, now: datetime) -> DeploymentLease | None:
+    """The lease on a deployment's derived rows, if nobody has it."""
+    return lease.take(store.DeploymentRow, keys.deployment(deployment_id), now)
+
+
+def deployment_under(held: DeploymentLease) -> Deployment:
+    """The deployment, as of the last write under this lease."""
+    return store.deployment_of(held.row)
+
+
+def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite], None]) -> None:
+    """One transaction: the deployment's new counts, its tally, and what `others` adds (at most 98 rows).
+
+    Refused, with LeaseLost, if another has taken the lease or the counts are no longer those that
+    `counts` was computed from: a retry of a write that had succeeded cannot count twice.
+    """
+    row, before = held.row, int(held.row.settled or 0)
+    unchanged = (
+        store.DeploymentRow.settled == before
+        if before
+        else store.DeploymentRow.settled.does_not_exist() | (store.DeploymentRow.settled == 0)
+    )
+    try:
+        with table.transaction() as transaction:
+            transaction.update(
+                store.DeploymentRow(row.pk, row.sk),
+                actions=[
+                    *counted.setting(store.DeploymentRow, counts),
+                    store.DeploymentRow.settled.set(before + 1),
+                ],
+                condition=held.held() & unchanged,
+            )
+            tallies.set_counts(transaction, row.project_id, deployment_under(held).id, counts)
+            others(transaction)
+    except TransactWriteError as error:
+        if not table.refused(error):
+            raise
+        raise LeaseLost(f"Another worker is settling {row.pk} by now.") from error
+    row.settled = before + 1
+    for name in Counts.__dataclass_fields__:
+        setattr(row, name, getattr(counts, name))

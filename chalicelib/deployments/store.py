@@ -1,0 +1,133 @@
+"""Deployments in the table."""
+
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import UpdateError
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.counted import CountedRow, counts_of
+from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.table import Instant, Row
+from chalicelib.deployments.rules import Deployment, Inherited
+from chalicelib.errors import Conflict
+
+
+class DeploymentRow(LeasedRow, CountedRow):
+    """A deployment, its counts, and the lease of who settles it.
+
+    `settled` grows by one with every settling that wrote: what was computed from an older state is refused.
+    """
+
+    project_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    description = UnicodeAttribute(null=True)
+    latitude = NumberAttribute(null=True)
+    longitude = NumberAttribute(null=True)
+    timezone = UnicodeAttribute(default="UTC")
+    session_time_gap_seconds = NumberAttribute(null=True)
+    draft = BooleanAttribute(default=False)
+    inherited_gap_seconds = NumberAttribute(null=True)
+    created_at = Instant()
+    updated_at = Instant()
+    settled = NumberAttribute(default=0)
+
+
+def add(write: TransactWrite, deployment: Deployment) -> None:
+    """Writes a new deployment, as a part of a transaction."""
+    write.save(
+        DeploymentRow(
+            *keys.deployment(deployment.id),
+            owner=keys.project(deployment.project_id)[0],
+            rank=keys.deployment_rank(deployment.name, deployment.id),
+            project_id=deployment.project_id,
+            name=deployment.name,
+            description=deployment.description or None,
+            latitude=deployment.latitude,
+            longitude=deployment.longitude,
+            timezone=deployment.timezone,
+            session_time_gap_seconds=deployment.session_time_gap_seconds,
+            draft=deployment.inherited.draft,
+            inherited_gap_seconds=deployment.inherited.session_time_gap_seconds,
+            created_at=deployment.created_at,
+            updated_at=deployment.updated_at,
+        ),
+        condition=DeploymentRow.pk.does_not_exist(),
+    )
+
+
+def get(deployment_id: str, *, consistent: bool = False) -> Deployment | None:
+    """The deployment of that id, or None. One request."""
+    row = table.get(DeploymentRow, keys.deployment(deployment_id), consistent=consistent)
+    return deployment_of(row) if row else None
+
+
+def wanted(deployment_id: str) -> tuple[type[Row], keys.Key]:
+    """What `table.get_many` reads a deployment by."""
+    return DeploymentRow, keys.deployment(deployment_id)
+
+
+def update(deployment: Deployment, seen_at: datetime) -> Deployment:
+    """Writes what people may change of a deployment; counts are left alone. One request.
+
+    Raises Conflict if it is no longer as it was when `updated_at` was `seen_at`.
+    """
+    optional: tuple[tuple[Any, Any], ...] = (
+        (DeploymentRow.description, deployment.description or None),
+        (DeploymentRow.latitude, deployment.latitude),
+        (DeploymentRow.longitude, deployment.longitude),
+        (DeploymentRow.session_time_gap_seconds, deployment.session_time_gap_seconds),
+    )
+    row = DeploymentRow(*keys.deployment(deployment.id))
+    try:
+        row.update(
+            actions=[
+                DeploymentRow.name.set(deployment.name),
+                DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
+                DeploymentRow.timezone.set(deployment.timezone),
+                DeploymentRow.updated_at.set(deployment.updated_at),
+                *(
+                    attribute.remove() if value is None else attribute.set(value)
+                    for attribute, value in optional
+                ),
+            ],
+            condition=DeploymentRow.updated_at == seen_at,
+        )
+    except UpdateError as error:
+        if not table.refused(error):
+            raise
+        raise Conflict("Someone else has changed the deployment meanwhile; look at it again.") from error
+    return deployment_of(row)
+
+
+def listed(project_id: str, limit: int, after: str | None) -> tuple[list[Deployment], str | None]:
+    """A page of a project's deployments by name, and the position it ended at. Two requests."""
+    return table.page_of_rows(
+        DeploymentRow,
+        keys.project(project_id)[0],
+        keys.DEPLOYMENTS,
+        limit,
+        after,
+        key_of=lambda rank: keys.deployment(rank.rpartition("#")[2]),
+        value_of=deployment_of,
+    )
+
+
+def deployment_of(row: Any) -> Deployment:
+    """The deployment a row holds."""
+    return Deployment(
+        id=row.pk.removeprefix(keys.DEPLOYMENTS),
+        project_id=row.project_id,
+        name=row.name,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        description=row.description or "",
+        latitude=row.latitude,
+        longitude=row.longitude,
+        timezone=row.timezone or "UTC",
+        session_time_gap_seconds=table.whole(row.session_time_gap_seconds),
+        inherited=Inherited(bool(row.draft), table.whole(row.inherited_gap_seconds)),
+        counts=counts_of(row),
+    )

@@ -1,0 +1,62 @@
+"""Projects over HTTP."""
+
+import re
+
+from chalicelib import ids
+from chalicelib.aws import clock
+from chalicelib.http import paging
+from chalicelib.http.routing import Ask, Route
+from chalicelib.projects import service, store
+from chalicelib.projects.rules import Project
+from chalicelib.projects.schemas import ProjectAnswer, ProjectChange, ProjectMake
+
+_CURSOR = re.compile(r"(PUBLIC|DRAFT)#.{0,400}#p[a-z2-7]{10}", re.DOTALL)
+
+
+def make(ask: Ask) -> ProjectAnswer:
+    """POST: makes a project."""
+    body: ProjectMake = ask.body
+    project = service.make(
+        body.name,
+        body.description,
+        draft=body.draft,
+        gap_seconds=body.session_time_gap_seconds,
+        now=clock.now(),
+    )
+    return ProjectAnswer.of(project, ask)
+
+
+def listed(ask: Ask) -> dict[str, object]:
+    """GET: the projects one may see, by name; drafts, for those who may see them, before the others."""
+    drafts = ask.principal.may_see(draft=True)
+    after = paging.cursor_of(ask, _CURSOR)
+    found, position = store.listed(paging.limit_of(ask), after, drafts=drafts)
+    results = [ProjectAnswer.of(each, ask) for each in found]
+    return paging.page(ask, "/projects", results, store.count(drafts=drafts), position)
+
+
+def detail(ask: Ask) -> ProjectAnswer:
+    """GET: one project."""
+    return ProjectAnswer.of(seen(ask, ask.path["project_id"]), ask)
+
+
+def change(ask: Ask) -> ProjectAnswer:
+    """PATCH: changes what is sent and nothing else."""
+    body: ProjectChange = ask.body
+    project = seen(ask, ask.path["project_id"])
+    return ProjectAnswer.of(service.change(body.applied_to(project), project.updated_at, clock.now()), ask)
+
+
+def seen(ask: Ask, project_id: str) -> Project:
+    """The project, if whoever asks may see it. Raises NotFound."""
+    project = service.find(ids.check("project", project_id))
+    ask.principal.must_see(f"project with the id {project_id!r}", draft=project.draft)
+    return project
+
+
+ROUTES = (
+    Route("GET", "/api/v2/projects", listed),
+    Route("POST", "/api/v2/projects", make, body=ProjectMake, status=201, open=False),
+    Route("GET", "/api/v2/projects/{project_id}", detail),
+    Route("PATCH", "/api/v2/projects/{project_id}", change, body=ProjectChange, open=False),
+)

@@ -1,0 +1,99 @@
+"""The verbs of projects: make, change, count."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from pynamodb.exceptions import TransactWriteError
+
+from chalicelib import ids
+from chalicelib.aws import counted, keys, lease, table
+from chalicelib.counts import Counts, total
+from chalicelib.deployments import inheritance
+from chalicelib.deployments.rules import Inherited
+from chalicelib.errors import LeaseLost, NotFound
+from chalicelib.projects import store, tallies
+from chalicelib.projects.rules import Project
+
+ProjectLease = lease.Lease[store.ProjectRow]
+
+
+def make(name: str, description: str, *, draft: bool, gap_seconds: int | None, now: datetime) -> Project:
+    """Makes a project. One request."""
+    project = Project(
+        id=ids.new_project_id(),
+        name=name,
+        created_at=now,
+        updated_at=now,
+        description=description,
+        draft=draft,
+        session_time_gap_seconds=gap_seconds,
+    )
+    store.add(project)
+    return project
+
+
+def find(project_id: str) -> Project:
+    """The project of that id, read consistently. Raises NotFound."""
+    project = store.get(ids.check("project", project_id), consistent=True)
+    if project is None:
+        raise NotFound(f"There is no project with the id {project_id!r}.")
+    return project
+
+
+def change(project: Project, seen_at: datetime, now: datetime) -> Project:
+    """Writes a changed project, unless it changed since `seen_at`; when this returns, its deployments have
+    taken over what they inherit."""
+    changed = store.update(replace(project, updated_at=now), seen_at)
+    spread(changed, tallies.tallies_of(changed.id))
+    return changed
+
+
+def spread(project: Project, parts: list[tallies.Tally]) -> None:
+    """Lets the deployments that still have other settings take over the project's. Two rows each.
+
+    Raises LeaseLost if the project has changed again: whoever changed it spreads that.
+    """
+    inherited = Inherited(project.draft, project.session_time_gap_seconds)
+    for part in parts:
+        if part.inherited != inherited:
+            _hand_down(project, part.deployment_id, inherited)
+
+
+def _hand_down(project: Project, deployment_id: str, inherited: Inherited) -> None:
+    try:
+        with table.transaction() as write:
+            store.unchanged(write, project)
+            inheritance.set_inherited(write, deployment_id, inherited)
+            tallies.set_inherited(write, project.id, deployment_id, inherited)
+    except TransactWriteError as error:
+        if not table.refused(error):
+            raise
+        raise LeaseLost(f"The project {project.id} has changed meanwhile.") from error
+
+
+def take_lease(project_id: str, now: datetime) -> ProjectLease | None:
+    """The lease on a project's counts, if nobody has it."""
+    return lease.take(store.ProjectRow, keys.project(project_id), now)
+
+
+def settle(held: ProjectLease) -> None:
+    """Recounts a project from its tallies, and makes its deployments inherit what it says now.
+
+    Two requests, one of them only if a count differs. Raises LeaseLost if another has taken over.
+    """
+    project = store.project_of(held.row)
+    parts = tallies.tallies_of(project.id)
+    counts = total(part.counts for part in parts)
+    if (counts, len(parts)) != (project.counts, project.deployments_count):
+        _write(held, counts, len(parts))
+    spread(project, parts)
+
+
+def _write(held: ProjectLease, counts: Counts, deployments_count: int) -> None:
+    lease.write_under(
+        held,
+        [
+            *counted.setting(store.ProjectRow, counts),
+            store.ProjectRow.deployments_count.set(deployments_count),
+        ],
+    )

@@ -1,0 +1,126 @@
+"""Projects in the table."""
+
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.exceptions import UpdateError
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.counted import CountedRow, counts_of
+from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.table import Instant, Row
+from chalicelib.errors import Conflict
+from chalicelib.projects.rules import Project
+
+
+class ProjectRow(LeasedRow, CountedRow):
+    """A project, its counts, and the lease of who counts."""
+
+    name = UnicodeAttribute()
+    description = UnicodeAttribute(null=True)
+    draft = BooleanAttribute(default=False)
+    session_time_gap_seconds = NumberAttribute(null=True)
+    created_at = Instant()
+    updated_at = Instant()
+    deployments_count = NumberAttribute(default=0)
+
+
+def add(project: Project) -> None:
+    """Writes a new project. One request."""
+    ProjectRow(
+        *keys.project(project.id),
+        owner=keys.PROJECTS,
+        rank=keys.project_rank(project.name, project.id, draft=project.draft),
+        name=project.name,
+        description=project.description or None,
+        draft=project.draft,
+        session_time_gap_seconds=project.session_time_gap_seconds,
+        created_at=project.created_at,
+        updated_at=project.updated_at,
+    ).save(ProjectRow.pk.does_not_exist())
+
+
+def get(project_id: str, *, consistent: bool = False) -> Project | None:
+    """The project of that id, or None. One request."""
+    row = table.get(ProjectRow, keys.project(project_id), consistent=consistent)
+    return project_of(row) if row else None
+
+
+def wanted(project_id: str) -> tuple[type[Row], keys.Key]:
+    """What `table.get_many` reads a project by."""
+    return ProjectRow, keys.project(project_id)
+
+
+def update(project: Project, seen_at: datetime) -> Project:
+    """Writes what people may change of a project; counts are left alone. One request.
+
+    Raises Conflict if it is no longer as it was when `updated_at` was `seen_at`.
+    """
+    gap = project.session_time_gap_seconds
+    row = ProjectRow(*keys.project(project.id))
+    try:
+        row.update(
+            actions=[
+                ProjectRow.name.set(project.name),
+                ProjectRow.rank.set(keys.project_rank(project.name, project.id, draft=project.draft)),
+                ProjectRow.description.set(project.description)
+                if project.description
+                else ProjectRow.description.remove(),
+                ProjectRow.draft.set(project.draft),
+                ProjectRow.session_time_gap_seconds.remove()
+                if gap is None
+                else ProjectRow.session_time_gap_seconds.set(gap),
+                ProjectRow.updated_at.set(project.updated_at),
+            ],
+            condition=ProjectRow.updated_at == seen_at,
+        )
+    except UpdateError as error:
+        if not table.refused(error):
+            raise
+        raise Conflict("Someone else has changed the project meanwhile; look at it again.") from error
+    return project_of(row)
+
+
+def unchanged(write: TransactWrite, project: Project) -> None:
+    """Lets a transaction fail if the project is no longer as it was read."""
+    pk, sk = keys.project(project.id)
+    write.condition_check(ProjectRow, pk, sk, condition=ProjectRow.updated_at == project.updated_at)
+
+
+def listed(limit: int, after: str | None, *, drafts: bool) -> tuple[list[Project], str | None]:
+    """A page of the projects by name, and the position it ended at. Two requests.
+
+    Drafts lie apart in the list, so that leaving them out needs no looking at them.
+    """
+    return table.page_of_rows(
+        ProjectRow,
+        keys.PROJECTS,
+        None if drafts else keys.PUBLIC,
+        limit,
+        after,
+        key_of=lambda rank: keys.project(rank.rpartition("#")[2]),
+        value_of=project_of,
+    )
+
+
+def count(*, drafts: bool) -> int:
+    """How many projects there are. One request per some five thousand."""
+    within = None if drafts else ProjectRow.rank.startswith(keys.PUBLIC)
+    return ProjectRow.count(keys.PROJECTS, within, index_name=keys.BY_OWNER)
+
+
+def project_of(row: Any) -> Project:
+    """The project a row holds."""
+    return Project(
+        id=row.pk.removeprefix("PROJECT#"),
+        name=row.name,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        description=row.description or "",
+        draft=bool(row.draft),
+        session_time_gap_seconds=table.whole(row.session_time_gap_seconds),
+        deployments_count=int(row.deployments_count or 0),
+        counts=counts_of(row),
+    )

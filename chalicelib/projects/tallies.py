@@ -1,0 +1,76 @@
+"""Tallies: what each deployment adds to its project, kept in the project's own partition.
+
+There they can be read consistently in one query, which no global index allows. A deployment's tally is
+written in the same transaction as the deployment's own counts.
+"""
+
+from dataclasses import dataclass
+
+from pynamodb.attributes import BooleanAttribute, NumberAttribute
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.counted import CountedRow, counts_of, setting
+from chalicelib.counts import Counts
+from chalicelib.deployments.rules import Inherited
+
+
+class TallyRow(CountedRow):
+    """What one deployment adds to its project, and what it has taken over from it."""
+
+    draft = BooleanAttribute(default=False)
+    session_time_gap_seconds = NumberAttribute(null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What one deployment adds to its project, and what it has taken over from it."""
+
+    deployment_id: str
+    counts: Counts
+    inherited: Inherited
+
+
+def tallies_of(project_id: str) -> list[Tally]:
+    """Every deployment's tally, read consistently. One request per megabyte: some five thousand."""
+    rows = table.query(
+        TallyRow, keys.project(project_id)[0], TallyRow.sk.startswith(keys.DEPLOYMENTS), consistent=True
+    )
+    return [
+        Tally(
+            row.sk.removeprefix(keys.DEPLOYMENTS),
+            counts_of(row),
+            Inherited(bool(row.draft), table.whole(row.session_time_gap_seconds)),
+        )
+        for row in rows
+    ]
+
+
+def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
+    """Opens the tally of a new deployment."""
+    write.save(
+        TallyRow(
+            *keys.tally(project_id, deployment_id),
+            draft=inherited.draft,
+            session_time_gap_seconds=inherited.session_time_gap_seconds,
+        )
+    )
+
+
+def set_counts(write: TransactWrite, project_id: str, deployment_id: str, counts: Counts) -> None:
+    """Writes what a deployment adds by now."""
+    write.update(TallyRow(*keys.tally(project_id, deployment_id)), actions=setting(TallyRow, counts))
+
+
+def set_inherited(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
+    """Notes what a deployment has taken over by now."""
+    gap = inherited.session_time_gap_seconds
+    write.update(
+        TallyRow(*keys.tally(project_id, deployment_id)),
+        actions=[
+            TallyRow.draft.set(inherited.draft),
+            TallyRow.session_time_gap_seconds.remove()
+            if gap is None
+            else TallyRow.session_time_gap_seconds.set(gap),
+        ],
+    )

@@ -1,0 +1,162 @@
+"""The verbs of sessions: settle a stretch of a deployment's time, count its undated captures."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+
+from pynamodb.transactions import TransactWrite
+
+from chalicelib import ids
+from chalicelib.captures import timeline
+from chalicelib.counts import Counts
+from chalicelib.deployments import settled
+from chalicelib.sessions import store
+from chalicelib.sessions.grouping import Plan, Rule, Session, Window, beginning, plan, rule_of, sweep
+
+BUDGET = 100_000
+"""About how many captures one call reads before it leaves the rest to the next."""
+
+_ROWS = 90
+"""Sessions per transaction, which holds a hundred rows with the counts."""
+
+
+def settle(
+    held: settled.DeploymentLease, start: datetime | None, until: datetime, budget: int = BUDGET
+) -> datetime | None:
+    """Makes the sessions and counts of a deployment true where captures changed between two moments.
+
+    Reads from `start` (None: from the beginning), or from the session that may go on there, to the first
+    session after `until` that begins where it began before; writes only what differs. Returns None when
+    done, or the moment from which the rest is still to be settled. Raises LeaseLost if another has taken
+    over.
+    """
+    deployment = settled.deployment_under(held)
+    rule = rule_of(deployment.session_time_gap_seconds, deployment.inherited.session_time_gap_seconds)
+    begin = _begin(deployment.id, start, rule)
+    near, beyond = _standing(deployment.id, begin, until)
+    window = sweep(
+        timeline.taken(deployment.id, begin, _expected_end(near, until)),
+        chain(near, beyond),
+        rule,
+        until,
+        budget,
+    )
+    _write(held, begin, window, plan(window, lambda: ids.new_session_id(deployment.id)))
+    return window.resume
+
+
+def _begin(deployment_id: str, start: datetime | None, rule: Rule) -> datetime | None:
+    if start is None:
+        return None
+    latest = store.starting_by(deployment_id, start, 1, consistent=True)
+    return beginning(latest[0] if latest else None, start, rule)
+
+
+def settle_undated(held: settled.DeploymentLease, segment: str) -> None:
+    """Recounts the undated captures of one segment. Two reads; a write only if the count differs."""
+    deployment = settled.deployment_under(held)
+    before = store.undated_count(deployment.id, segment)
+    now = timeline.undated_count(deployment.id, segment)
+    if now == before:
+        return
+    counts = deployment.counts
+    settled.write(
+        held,
+        replace(
+            counts,
+            undated_count=counts.undated_count + now - before,
+            captures_count=counts.captures_count + now - before,
+        ),
+        lambda transaction: store.write_undated_count(transaction, deployment.id, segment, now),
+    )
+
+
+def _standing(
+    deployment_id: str, begin: datetime | None, until: datetime
+) -> tuple[list[Session], Iterator[Session]]:
+    """The sessions from `begin` to the first one past `until`, and those beyond, not read yet."""
+    page = 10 if until < datetime.max else None
+    sessions = store.standing(deployment_id, begin, page)
+    near = []
+    for session in sessions:
+        near.append(session)
+        if session.start > until:
+            break
+    return near, sessions
+
+
+def _expected_end(near: list[Session], until: datetime) -> datetime | None:
+    return near[-1].start if near and near[-1].start > until else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    put: list[Session]
+    delete: list[Session]
+
+
+def _write(held: settled.DeploymentLease, begin: datetime | None, window: Window, wanted: Plan) -> None:
+    before = {session.id: session for session in window.standing}
+    deployment = settled.deployment_under(held)
+    ends = _ends(deployment.id, deployment.counts, begin, window, {one.id for one in wanted.delete})
+    for chunk in _chunks(wanted):
+        counts = settled.deployment_under(held).counts
+        gone = [before[one.id] for one in (*chunk.put, *chunk.delete) if one.id in before]
+        settled.write(
+            held,
+            Counts(
+                captures_count=counts.captures_count + _captures(chunk.put) - _captures(gone),
+                sessions_count=counts.sessions_count + len(chunk.put) - len(gone),
+                undated_count=counts.undated_count,
+                first_timestamp=ends[0],
+                last_timestamp=ends[1],
+            ),
+            _writer(deployment.project_id, chunk),
+        )
+
+
+def _writer(project_id: str, chunk: _Chunk) -> Callable[[TransactWrite], None]:
+    return lambda transaction: store.write(transaction, project_id, chunk.put, chunk.delete)
+
+
+def _chunks(wanted: Plan) -> Iterator[_Chunk]:
+    if 0 < len(wanted.put) + len(wanted.delete) <= _ROWS:
+        yield _Chunk(wanted.put, wanted.delete)
+        return
+    for at in range(0, len(wanted.put), _ROWS):
+        yield _Chunk(wanted.put[at : at + _ROWS], [])
+    for at in range(0, len(wanted.delete), _ROWS):
+        yield _Chunk([], wanted.delete[at : at + _ROWS])
+
+
+def _captures(sessions: list[Session]) -> int:
+    return sum(session.captures_count for session in sessions)
+
+
+def _ends(
+    deployment_id: str, counts: Counts, begin: datetime | None, window: Window, deleted: set[str]
+) -> tuple[datetime | None, datetime | None]:
+    """First and last timestamp of the deployment, once the window is written."""
+    first, last = counts.first_timestamp, counts.last_timestamp
+    if first is None or begin is None or first >= begin:
+        first = window.intervals[0].start if window.intervals else _first_standing(deployment_id, deleted)
+    if window.intervals:
+        last = (
+            window.intervals[-1].end if window.ended else max(last or datetime.min, window.intervals[-1].end)
+        )
+    elif window.ended:
+        last = _last_before(deployment_id, begin)
+    return first, last
+
+
+def _first_standing(deployment_id: str, deleted: set[str]) -> datetime | None:
+    standing = store.standing(deployment_id, None, 10)
+    return next((session.start for session in standing if session.id not in deleted), None)
+
+
+def _last_before(deployment_id: str, begin: datetime | None) -> datetime | None:
+    if begin is None:
+        return None
+    earlier = store.starting_by(deployment_id, begin - timedelta(seconds=1), 1, consistent=True)
+    return earlier[0].end if earlier else None

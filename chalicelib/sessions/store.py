@@ -1,0 +1,162 @@
+"""Sessions in the table."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.table import Moment, Row
+from chalicelib.sessions.grouping import Session, Stretch
+
+
+class SessionRow(Row):
+    """A session; `at` says when it starts."""
+
+    project_id = UnicodeAttribute()
+    start = Moment()
+    end = Moment()
+    captures_count = NumberAttribute()
+    first_capture_id = UnicodeAttribute()
+
+
+class UndatedSegmentRow(Row):
+    """How many undated captures of a deployment have an id in one segment."""
+
+    undated_count = NumberAttribute()
+
+
+def get(session_id: str) -> Session | None:
+    """The session of that id, or None. One request."""
+    row = table.get(SessionRow, keys.session(session_id))
+    return session_of(row) if row else None
+
+
+def wanted(session_id: str) -> tuple[type[Row], keys.Key]:
+    """What `table.get_many` reads a session by."""
+    return SessionRow, keys.session(session_id)
+
+
+def standing(deployment_id: str, start: datetime | None, page: int | None = None) -> Iterator[Session]:
+    """The sessions of a deployment that start at `start` or later, ascending, read consistently and as
+    they are taken, `page` at a time."""
+    lower = keys.sessions_from(start) if start else keys.SESSIONS
+    within = SessionRow.at.between(lower, keys.SESSIONS + keys.LAST)
+    return _timeline(deployment_id, within, consistent=True, page=page)
+
+
+def starting_by(
+    deployment_id: str, moment: datetime | None, limit: int, *, consistent: bool = False
+) -> list[Session]:
+    """Up to `limit` sessions of a deployment that start at `moment` or earlier, the latest first."""
+    upper = keys.sessions_until(moment) if moment else keys.SESSIONS + keys.LAST
+    within = SessionRow.at.between(keys.SESSIONS, upper)
+    return list(_timeline(deployment_id, within, consistent=consistent, forward=False, limit=limit))
+
+
+def write(
+    transaction: TransactWrite, project_id: str, put: Iterable[Session], delete: Iterable[Session]
+) -> None:
+    """Writes and deletes sessions, as a part of a transaction."""
+    for session in put:
+        at = keys.session_at(session.id, session.start)
+        transaction.save(
+            SessionRow(
+                *keys.session(session.id),
+                at=at,
+                owner=keys.project(project_id)[0],
+                rank=at,
+                project_id=project_id,
+                start=session.start,
+                end=session.end,
+                captures_count=session.captures_count,
+                first_capture_id=session.first_capture_id,
+            )
+        )
+    for session in delete:
+        transaction.delete(SessionRow(*keys.session(session.id)))
+
+
+def undated_count(deployment_id: str, segment: str) -> int:
+    """The count of a segment, as it stands."""
+    row = table.get(UndatedSegmentRow, keys.undated_segment(deployment_id, segment), consistent=True)
+    return int(row.undated_count) if row else 0
+
+
+def write_undated_count(
+    transaction: TransactWrite, deployment_id: str, segment: str, undated_count: int
+) -> None:
+    """Writes the count of a segment, as a part of a transaction."""
+    transaction.save(
+        UndatedSegmentRow(*keys.undated_segment(deployment_id, segment), undated_count=undated_count)
+    )
+
+
+def stretches_of_project(project_id: str, start: datetime, end: datetime) -> list[Stretch]:
+    """The sessions of a project that start between two moments, ascending. One request per megabyte."""
+    within = SessionRow.rank.between(keys.sessions_from(start), keys.sessions_until(end))
+    rows = table.query(SessionRow, keys.project(project_id)[0], within, index=keys.BY_OWNER)
+    return [
+        Stretch(row.sk.removeprefix(keys.SESSIONS), keys.start_of_session(row.rank), row.end) for row in rows
+    ]
+
+
+def stretches_of_deployment(deployment_id: str, start: datetime, end: datetime) -> list[Stretch]:
+    """The sessions of a deployment that start between two moments, ascending. One request per megabyte."""
+    within = SessionRow.at.between(keys.sessions_from(start), keys.sessions_until(end))
+    return [Stretch(each.id, each.start, each.end) for each in _timeline(deployment_id, within)]
+
+
+def of_project(
+    project_id: str, limit: int, after: str | None, *, forward: bool
+) -> tuple[list[Session], str | None]:
+    """A page of a project's sessions by start, and the position it ended at. Two requests."""
+    return table.page_of_rows(
+        SessionRow,
+        keys.project(project_id)[0],
+        keys.SESSIONS,
+        limit,
+        after,
+        forward=forward,
+        key_of=lambda rank: keys.session(rank.rpartition("#")[2]),
+        value_of=session_of,
+    )
+
+
+def of_deployment(
+    deployment_id: str, limit: int, after: str | None, *, forward: bool
+) -> tuple[list[Session], str | None]:
+    """A page of a deployment's sessions by start, and the position it ended at. One request."""
+    start = None
+    if after is not None:
+        pk, sk = keys.session(after.rpartition("#")[2])
+        start = {"pk": {"S": pk}, "sk": {"S": sk}, "at": {"S": after}}
+    found = list(
+        _timeline(
+            deployment_id,
+            SessionRow.at.startswith(keys.SESSIONS),
+            forward=forward,
+            limit=limit + 1,
+            after=start,
+        )
+    )
+    last = found[limit - 1] if len(found) > limit else None
+    return found[:limit], keys.session_at(last.id, last.start) if last else None
+
+
+def session_of(row: Any) -> Session:
+    """The session a row holds."""
+    return Session(
+        row.sk.removeprefix(keys.SESSIONS),
+        row.start,
+        row.end,
+        int(row.captures_count),
+        row.first_capture_id,
+    )
+
+
+def _timeline(deployment_id: str, within: Any, **options: Any) -> Iterator[Session]:
+    pk = keys.deployment(deployment_id)[0]
+    return map(session_of, table.query(SessionRow, pk, within, index=keys.TIMELINE, whole=True, **options))

@@ -1,0 +1,131 @@
+"""Settling: making derived rows true again, by marks, a lease, a recomputation, and one more look.
+
+1. Mark: what a change touched is marked in the table before anything else; from then on it cannot be lost.
+2. Lease: one settler per owner. Whoever does not get it ends: the holder looks again before it leaves.
+3. Settle: recompute the marked parts from the rows below, write what differs, remove the marks that were
+   not renewed meanwhile.
+4. Look again, after the lease is released: nobody marks after looking, so no mark is left with no one to
+   see it, except by a crash; the watch finds those by their age.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from chalicelib.aws import lease
+from chalicelib.aws.stream import Change
+from chalicelib.deployments import settled
+from chalicelib.errors import LeaseLost
+from chalicelib.projects import service as projects
+from chalicelib.sessions import service as sessions
+from chalicelib.settling import rules, store
+from chalicelib.settling.rules import Owner
+from chalicelib.settling.store import Mark
+
+log = logging.getLogger("nightjar")
+
+ROUNDS = 20
+"""How often a settler looks again before it leaves the rest to the watch."""
+
+WATCHED = 100
+"""How many owners the watch settles in one run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What settling needs from outside: the time, and a way to have an owner settled by a job."""
+
+    now: Callable[[], datetime]
+    defer: Callable[[Owner], None]
+
+    def changes(self, changes: list[Change]) -> None:
+        """Marks what a batch of the stream touched, then settles it.
+
+        Raises only if marking failed, so that the batch comes again; what fails later is marked.
+        """
+        touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in changes)
+        store.put(touched, self.now())
+        for owner in touched.owners():
+            self._try(owner)
+
+    def deferred(self, owner: Owner) -> None:
+        """Settles an owner as a job: a mark on all of it, too, a budget's worth at a time."""
+        self._owner(owner, everything=True)
+
+    def overdue(self) -> int:
+        """Settles what was marked longer ago than a lease lasts; returns how many owners that were."""
+        owners = store.older_than(self.now() - lease.LIFETIME - timedelta(seconds=5), WATCHED)
+        for owner in owners:
+            self._try(owner)
+        return len(owners)
+
+    def _try(self, owner: Owner) -> None:
+        try:
+            self._owner(owner, everything=False)
+        except Exception:  # the mark is in the table: the watch tries again, and the batch goes on
+            log.exception("could not settle %s; its mark stays and the watch will try again", owner.pk)
+
+    def _owner(self, owner: Owner, *, everything: bool) -> None:
+        for _ in range(ROUNDS):
+            if not self._round(owner, everything=everything):
+                break
+            parts, whole = store.split(store.of_owner(owner))
+            if not parts:
+                if whole and owner.kind == "DEPLOYMENT":
+                    self.defer(owner)
+                if not (whole and owner.kind == "PROJECT"):
+                    break
+
+    def _round(self, owner: Owner, *, everything: bool) -> bool:
+        """Settles once under the lease; False if another has it, or there is no such owner."""
+        if owner.kind == "PROJECT":
+            return self._project_round(owner)
+        held = settled.take_lease(owner.id, self.now())
+        if held is None:
+            return False
+        try:
+            self._deployment(held, owner, everything=everything)
+        except LeaseLost as lost:
+            log.info("%s", lost)
+        finally:
+            lease.release(held)
+        return True
+
+    def _project_round(self, owner: Owner) -> bool:
+        held = projects.take_lease(owner.id, self.now())
+        if held is None:
+            return False
+        try:
+            marks = store.of_owner(owner)
+            projects.settle(held)
+            for mark in marks:
+                store.remove(mark)
+        except LeaseLost as lost:
+            log.info("%s", lost)
+        finally:
+            lease.release(held)
+        return True
+
+    def _deployment(self, held: settled.DeploymentLease, owner: Owner, *, everything: bool) -> None:
+        parts, whole = store.split(store.of_owner(owner))
+        if whole and everything:
+            self._settle_all(held, whole)
+        days = [mark for mark in parts if rules.undated_segment(mark.part) is None]
+        for one in rules.joined(rules.stretch(mark.part, mark.hours) for mark in days):
+            rest = sessions.settle(held, one.start, one.end)
+            if rest:
+                store.mark_rest(owner, rest, self.now())
+        for mark in parts:
+            segment = rules.undated_segment(mark.part)
+            if segment is not None:
+                sessions.settle_undated(held, segment)
+        for mark in parts:
+            store.remove(mark)
+
+    def _settle_all(self, held: settled.DeploymentLease, mark: Mark) -> None:
+        rest = sessions.settle(held, mark.start, datetime.max)
+        if rest is None:
+            store.remove(mark)
+        else:
+            store.move_on(mark, rest)

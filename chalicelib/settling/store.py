@@ -1,0 +1,121 @@
+"""Marks in the table: what is still to be settled, durable until it is."""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from pynamodb.attributes import NumberSetAttribute, UnicodeAttribute
+from pynamodb.exceptions import DeleteError, UpdateError
+from pynamodb.expressions.update import Action
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.table import Moment, Row, instant
+from chalicelib.settling.rules import ALL, Owner, Touched
+
+_PREFIX = "UNSETTLED#"
+
+
+class MarkRow(Row):
+    """A mark. `version` is new with every marking; `start`: how far settling all has come."""
+
+    version = UnicodeAttribute()
+    hours = NumberSetAttribute(null=True)
+    start = Moment(null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A part of an owner that is to be settled. `hours` of a day; `start` from when on, for ALL."""
+
+    owner: Owner
+    part: str
+    version: str
+    hours: frozenset[int]
+    start: datetime | None
+
+
+def put(touched: Touched, now: datetime) -> None:
+    """Marks what was touched. One request per owner and part."""
+    for (owner, part), hours in touched.parts.items():
+        actions: list[Action] = [
+            MarkRow.version.set(secrets.token_hex(8)),
+            MarkRow.owner.set(keys.UNSETTLED),
+            # The first marking counts: how long it has been unsettled. It also spares the index a write.
+            MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, part, instant(now))),
+        ]
+        if hours:
+            actions.append(MarkRow.hours.add(set(hours)))
+        if part == ALL:
+            actions.append(MarkRow.start.remove())
+        MarkRow(*keys.mark(owner.pk, part)).update(actions=actions)
+
+
+def of_owner(owner: Owner) -> list[Mark]:
+    """The marks on an owner, read consistently. One request."""
+    rows = table.query(MarkRow, owner.pk, MarkRow.sk.startswith(_PREFIX), consistent=True)
+    return [_mark(row) for row in rows]
+
+
+def remove(mark: Mark) -> bool:
+    """Removes a mark unless it was renewed since it was read; False if it was. One request."""
+    try:
+        MarkRow(*keys.mark(mark.owner.pk, mark.part)).delete(MarkRow.version == mark.version)
+    except DeleteError as error:
+        if not table.refused(error):
+            raise
+        return False
+    return True
+
+
+def move_on(mark: Mark, start: datetime) -> bool:
+    """Notes on a mark that all before `start` is settled, unless it was renewed since it was read."""
+    row = MarkRow(*keys.mark(mark.owner.pk, mark.part))
+    try:
+        row.update(actions=[MarkRow.start.set(start)], condition=MarkRow.version == mark.version)
+    except UpdateError as error:
+        if not table.refused(error):
+            raise
+        return False
+    return True
+
+
+def older_than(moment: datetime, limit: int) -> list[Owner]:
+    """The owners of marks made before `moment`, the oldest first. One request."""
+    within = MarkRow.rank < instant(moment)
+    rows = table.query(MarkRow, keys.UNSETTLED, within, index=keys.BY_OWNER, limit=limit)
+    return list(dict.fromkeys(Owner.of(row.pk) for row in rows))
+
+
+def mark_rest(owner: Owner, start: datetime, now: datetime) -> None:
+    """Marks everything of an owner from `start` on; a mark on more than that stays as it is."""
+    row = MarkRow(*keys.mark(owner.pk, ALL))
+    try:
+        row.update(
+            actions=[
+                MarkRow.version.set(secrets.token_hex(8)),
+                MarkRow.owner.set(keys.UNSETTLED),
+                MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, ALL, instant(now))),
+                MarkRow.start.set(start),
+            ],
+            condition=MarkRow.pk.does_not_exist() | (MarkRow.start > start),
+        )
+    except UpdateError as error:
+        if not table.refused(error):
+            raise
+
+
+def _mark(row: MarkRow) -> Mark:
+    return Mark(
+        owner=Owner.of(row.pk),
+        part=row.sk.removeprefix(_PREFIX),
+        version=row.version,
+        hours=frozenset(int(hour) for hour in row.hours or ()),
+        start=row.start,
+    )
+
+
+def split(marks: Iterable[Mark]) -> tuple[list[Mark], Mark | None]:
+    """The marks on parts, and the one on all, if there is one."""
+    marks = list(marks)
+    return [mark for mark in marks if mark.part != ALL], next((m for m in marks if m.part == ALL), None)

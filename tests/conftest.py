@@ -1,0 +1,102 @@
+"""The engines the suite runs on, started once; tables are made anew for each test that asks for one."""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ENVIRONMENT = {
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "NIGHTJAR_TABLE": "set-by-the-table-fixture",
+    "NIGHTJAR_PHOTOS_BUCKET": "nightjar-photos-bucket",
+    "NIGHTJAR_THUMBNAILS_BUCKET": "nightjar-thumbnails-bucket",
+    "NIGHTJAR_JOBS_QUEUE_URL": "http://127.0.0.1:1/jobs",
+}
+os.environ.update(ENVIRONMENT)
+
+import boto3  # noqa: E402  (after the environment, which it reads)
+
+from chalicelib.aws.table import Row  # noqa: E402
+from localstack.embedded.engines import Engine, start_dynamodb_local, start_moto  # noqa: E402
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The optional folder of real photographs and timestamps."""
+    if not DATA.is_dir():
+        pytest.skip(f"the optional test data is not at {DATA}")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def dynamodb_local() -> Iterator[Engine]:
+    """DynamoDB Local, in memory, on a free port."""
+    engine = start_dynamodb_local()
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[Engine]:
+    """moto's server, on a free port."""
+    engine = start_moto()
+    os.environ["AWS_ENDPOINT_URL_S3"] = os.environ["AWS_ENDPOINT_URL_SQS"] = engine.url
+    yield engine
+    engine.stop()
+
+
+@pytest.fixture(params=["dynamodb-local", "moto"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """Each engine in turn."""
+    return request.getfixturevalue({"dynamodb-local": "dynamodb_local", "moto": "moto_server"}[request.param])
+
+
+@pytest.fixture
+def table(engine: Engine) -> Iterator[str]:
+    """An empty table on each engine in turn."""
+    yield from _table(engine)
+
+
+@pytest.fixture
+def real_table(dynamodb_local: Engine) -> Iterator[str]:
+    """An empty table on DynamoDB Local alone: for what moto cannot do truly, or at all in time."""
+    yield from _table(dynamodb_local)
+
+
+def _table(engine: Engine) -> Iterator[str]:
+    name = f"nightjar-{next(_numbers)}"
+    template = json.loads((ROOT / ".chalice" / "resources.json").read_text())
+    wanted = dict(template["Resources"]["Table"]["Properties"])
+    del wanted["PointInTimeRecoverySpecification"]
+    wanted["StreamSpecification"] = {"StreamEnabled": True, **wanted["StreamSpecification"]}
+    client = boto3.client("dynamodb", endpoint_url=engine.url)
+    client.create_table(TableName=name, **wanted)
+    Row.Meta.table_name, Row.Meta.host = name, engine.url
+    Row._connection = None
+    yield name
+    client.delete_table(TableName=name)
+
+
+@pytest.fixture
+def buckets(moto_server: Engine) -> Iterator[None]:
+    """Both buckets, empty."""
+    from chalicelib.aws import objects
+
+    objects._client.cache_clear()
+    client = boto3.client("s3", endpoint_url=moto_server.url)
+    for name in (ENVIRONMENT["NIGHTJAR_PHOTOS_BUCKET"], ENVIRONMENT["NIGHTJAR_THUMBNAILS_BUCKET"]):
+        client.create_bucket(Bucket=name)
+    yield
+    for name in (ENVIRONMENT["NIGHTJAR_PHOTOS_BUCKET"], ENVIRONMENT["NIGHTJAR_THUMBNAILS_BUCKET"]):
+        for entry in client.list_objects_v2(Bucket=name).get("Contents", ()):
+            client.delete_object(Bucket=name, Key=entry["Key"])
+        client.delete_bucket(Bucket=name)

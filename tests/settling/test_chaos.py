@@ -1,0 +1,91 @@
+"""The same photographs three times over, in any order, and settlers that die: the end is always the same."""
+
+import random
+from datetime import datetime, timedelta
+
+import pytest
+from world import Killed, Reaper, World, a_capture, a_deployment, a_project, standing
+
+from chalicelib.aws.clock import now
+from chalicelib.captures import store as captures
+from chalicelib.captures import timeline
+from chalicelib.deployments import service as deployments
+from chalicelib.projects import service as projects
+from chalicelib.sessions.grouping import Rule, group
+from localstack.embedded.engines import Engine
+
+START = datetime(2026, 6, 9, 20)
+
+
+class Clock:
+    """A clock that can be put forward, so that the leases of the dead expire."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return now() + self.ahead
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whatever_dies_on_the_way_sessions_and_counts_equal_a_recount(
+    real_table: str, dynamodb_local: Engine, seed: int
+) -> None:
+    chance, clock = random.Random(seed), Clock()
+    world = World(dynamodb_local.url, now=clock)
+    project = a_project()
+    stations = [a_deployment(project), a_deployment(project, session_time_gap_seconds=3600)]
+    wanted = [
+        a_capture(
+            chance.choice(stations), START + timedelta(minutes=chance.randrange(60 * 24 * 6)), f"{n}.jpg"
+        )
+        for n in range(500)
+    ]
+    deliveries = wanted * 3
+    chance.shuffle(deliveries)
+    written: list[bool] = []
+    with Reaper(chance, share=0.03) as reaper:
+        for at in range(0, len(deliveries), 30):
+            reaper.share = 0.0
+            written += [captures.add(capture) for capture in deliveries[at : at + 30]]
+            records = world.records()
+            again = records + chance.sample(records, k=len(records) // 2)
+            chance.shuffle(again)
+            reaper.share = 0.03
+            _until_accepted(world, again, reaper)
+        assert reaper.kills > 10
+        reaper.share = 0.0
+        # What the dead left behind is only found by the watch, once their leases are over.
+        for _ in range(5):
+            clock.ahead += timedelta(minutes=2)
+            world.settling.overdue()
+            world.drain()
+
+    assert sum(written) == len({capture.id for capture in wanted}) == 500
+    for station, gap in zip(stations, (2, 1), strict=True):
+        truth = group(timeline.taken(station.id), Rule(gap=timedelta(hours=gap)))
+        assert [(s.start, s.end, s.captures_count) for s in standing(station)] == [
+            (i.start, i.end, i.captures_count) for i in truth
+        ]
+        counts = deployments.find(station.id, consistent=True).counts
+        mine = [capture for capture in wanted if capture.deployment_id == station.id]
+        assert counts.captures_count == len(mine)
+        assert counts.sessions_count == len(truth)
+        assert counts.first_timestamp == min(capture.timestamp for capture in mine if capture.timestamp)
+        assert counts.last_timestamp == max(capture.timestamp for capture in mine if capture.timestamp)
+    whole = projects.find(project.id)
+    assert whole.counts.captures_count == 500
+    assert whole.counts.sessions_count == sum(len(standing(station)) for station in stations)
+
+
+def _until_accepted(world: World, records: list, reaper: Reaper) -> None:  # type: ignore[type-arg]
+    """Lambda sends a batch again until the handler lives to return."""
+    for _ in range(200):
+        try:
+            world.deliver(records)
+        except Killed:
+            reaper.revive()
+            continue
+        reaper.revive()
+        return
+    raise AssertionError("the batch was never accepted")

@@ -1,0 +1,26 @@
+"""Errors to statuses, each once, and the one shape in which they are told."""
+
+from collections.abc import Mapping
+
+from chalicelib import errors
+from chalicelib.http.routing import Answer
+
+STATUSES: Mapping[type[errors.NightjarError], int] = {
+    errors.Invalid: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Unreadable: 422,
+    errors.LeaseLost: 503,
+    errors.SourceGone: 404,
+}
+
+
+def answer(error: errors.NightjarError) -> Answer:
+    """How an error is told: `{"detail": …}`, and `fields` where single fields are wrong."""
+    content: dict[str, object] = {"detail": error.detail}
+    if isinstance(error, errors.Invalid) and error.fields:
+        content["fields"] = error.fields
+    headers = {"WWW-Authenticate": "Token"} if isinstance(error, errors.Unauthenticated) else {}
+    return Answer(content, STATUSES[type(error)], headers)

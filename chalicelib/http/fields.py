@@ -1,0 +1,40 @@
+"""Fields that several bodies share, each with its bounds."""
+
+from dataclasses import replace
+from typing import Annotated, Any, TypeVar
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from chalicelib.sessions.grouping import MAX_GAP
+
+T = TypeVar("T")
+
+
+def _timezone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError("no IANA time zone, like 'Europe/Berlin'")
+    return name
+
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+Description = Annotated[str, StringConstraints(max_length=10_000)]
+GapSeconds = Annotated[int, Field(gt=0, le=int(MAX_GAP.total_seconds()), strict=True)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+TimeZone = Annotated[str, AfterValidator(_timezone)]
+
+
+class Body(BaseModel):
+    """What is sent. A field nobody knows is refused: it is more likely misspelt than meant."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Change(Body):
+    """What is sent to change something: only the fields that were sent count."""
+
+    def applied_to(self, value: T) -> T:
+        """The value with the fields that were sent."""
+        sent: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        return replace(value, **sent)  # type: ignore[type-var]

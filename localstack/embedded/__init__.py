@@ -1,0 +1,1 @@
+"""The whole service on one machine: emulated AWS, event pumps and the API in one command."""

@@ -60,7 +60,7 @@ def ingest(event: SQSEvent) -> Any:
     return batches.each_message(event.to_dict(), wiring.ingest().message)
 
 
-@app.on_dynamodb_record(_PLACEHOLDER, batch_size=100)
+@app.on_dynamodb_record(_PLACEHOLDER, batch_size=100, maximum_batching_window_in_seconds=1)
 def settle(event: DynamoDBEvent) -> None:
     """Rows that changed."""
     from chalicelib import wiring

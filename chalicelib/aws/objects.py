@@ -74,6 +74,17 @@ def read_url(bucket: str, key: str, lifetime: int) -> str:
     )
 
 
+def holds(bucket: str, key: str, size: int, sha256: str) -> bool:
+    """Whether the object is there with these very bytes, as far as its upload said. One request."""
+    try:
+        answer = _client().head_object(Bucket=bucket, Key=key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "NotFound", "404"):
+            return False
+        raise
+    return (answer["ContentLength"], answer["Metadata"].get("sha256")) == (size, sha256)
+
+
 def upload_form(
     bucket: str, key: str, content_type: str, size: int, sha256: str | None, lifetime: int
 ) -> tuple[str, dict[str, str]]:
@@ -84,6 +95,7 @@ def upload_form(
         checksum = {
             "x-amz-checksum-algorithm": "SHA256",
             "x-amz-checksum-sha256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+            "x-amz-meta-sha256": sha256,
         }
         fields |= checksum
         conditions += [{name: value} for name, value in checksum.items()]

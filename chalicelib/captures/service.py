@@ -44,7 +44,10 @@ def keep(capture: Capture, known: Capture | None) -> bool:
 def announce(
     deployment_id: str, filename: str, content_type: str, size: int, sha256: str | None, settings: Settings
 ) -> Upload:
-    """Prepares the upload of one photograph: a form that S3 holds to its key, type and size. One request.
+    """Prepares the upload of one photograph: a form that S3 holds to its key, type and size.
+
+    One request of the table. With a SHA-256, and if the capture is not known yet, one of S3: bytes that have
+    arrived and still wait to be ingested need not be sent again either.
 
     Raises Invalid for what may not be sent, NotFound for an unknown deployment.
     """
@@ -55,12 +58,18 @@ def announce(
     deployment, known = with_deployment(capture_id)
     if deployment is None:
         raise NotFound(f"There is no deployment with the id {deployment_id!r}.")
-    if known and sha256 and (known.facts.sha256, known.facts.size) == (sha256, size):
+    if sha256 and _is_here(known, key, size, sha256, settings):
         return Upload(capture_id)
     url, fields = objects.upload_form(
         settings.photos_bucket, key, content_type, size, sha256, settings.url_lifetime
     )
     return Upload(capture_id, url, fields)
+
+
+def _is_here(known: Capture | None, key: str, size: int, sha256: str, settings: Settings) -> bool:
+    if known:
+        return (known.facts.sha256, known.facts.size) == (sha256, size)
+    return objects.holds(settings.photos_bucket, key, size, sha256)
 
 
 def _check(content_type: str, size: int, max_bytes: int) -> None:

@@ -35,6 +35,7 @@ from localstack.embedded.stream_records import failure_message
 INGEST_WORKERS = 2
 JOB_WORKERS = 1
 SETTLE_LANES = 4
+SETTLE_WINDOW = 1.0  # seconds, as app.py asks of AWS: photographs that come together are settled together
 WATCH_SECONDS = 60.0
 READY_PATH = "/api/v2/status"
 KEEPING_SECONDS = 5.0
@@ -164,6 +165,7 @@ class Stack:
                 function("settle", module.settle),
                 self._report_failure,
                 lanes=SETTLE_LANES,
+                window=SETTLE_WINDOW,
                 place=self._data / "stream.json" if self._data else None,
             )
         )

@@ -3,6 +3,7 @@
 import json
 import logging
 import queue
+import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -36,9 +37,9 @@ class StreamPump(Pump):
     """Hands a table's changes to a function, each partition key's in order.
 
     Reading starts at the oldest record. Records go to `lanes` by their partition key; a lane calls the
-    function with what has gathered, at most 100 records, one call at a time. With `place`, a file, the
-    next run goes on where this one ended; it is written whenever everything read has been handled, so
-    some records may come twice, none is left out.
+    function with what has gathered within `window` seconds, at most 100 records, one call at a time.
+    With `place`, a file, the next run goes on where this one ended; it is written whenever everything
+    read has been handled, so some records may come twice, none is left out.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class StreamPump(Pump):
         *,
         lanes: int = 1,
         retries: int = RETRIES,
+        window: float = 0.0,
         place: Path | None = None,
     ) -> None:
         super().__init__(f"{function.name} stream pump")
@@ -59,7 +61,7 @@ class StreamPump(Pump):
         self._noted = _noted_places(place, stream_arn)
         self._shards = Shards(streams, stream_arn, self._noted)
         self._rest = FIRST_REST_SECONDS
-        self._lanes = [_Lane(self, number, function, give_up, retries) for number in range(lanes)]
+        self._lanes = [_Lane(self, number, function, give_up, retries, window) for number in range(lanes)]
 
     def start(self) -> None:
         for lane in self._lanes:
@@ -109,13 +111,20 @@ class _Lane(Pump):
     """The records of some partition keys, delivered one batch after another."""
 
     def __init__(
-        self, pump: StreamPump, number: int, function: Function, give_up: GiveUp, retries: int
+        self,
+        pump: StreamPump,
+        number: int,
+        function: Function,
+        give_up: GiveUp,
+        retries: int,
+        window: float,
     ) -> None:
         super().__init__(f"{function.name} lane {number}")
         self.waiting: queue.Queue[Item] = queue.Queue(READ_AHEAD)
         self._pump = pump
         self._shard_of: dict[str, str] = {}
         self._give_up = give_up
+        self._window = window
         self._delivery = Delivery(function, self._abandon, self.stopping.wait, retries)
 
     def turn(self) -> None:
@@ -130,8 +139,10 @@ class _Lane(Pump):
         items: list[Item] = []
         try:
             items.append(self.waiting.get(timeout=0.5))
+            until = time.monotonic() + self._window
             while len(items) < BATCH:
-                items.append(self.waiting.get_nowait())
+                left = 0.0 if self.stopping.is_set() else until - time.monotonic()
+                items.append(self.waiting.get(left > 0, max(left, 0.0)))
         except queue.Empty:
             pass  # that is all there is for now
         return items

@@ -327,7 +327,9 @@ class TestUploads:
             **changed,
         }
 
-    def test_an_upload_is_held_to_its_key_its_type_and_its_size(self, table: str, api: Api) -> None:
+    def test_an_upload_is_held_to_its_key_its_type_and_its_size(
+        self, table: str, buckets: None, api: Api
+    ) -> None:
         wanted = self.wanted(sha256="ab" * 32)
         status, told = api.send("POST", "/captures/uploads", wanted)
         assert status == 201
@@ -338,6 +340,23 @@ class TestUploads:
         assert {"Content-Type": "image/jpeg"} in conditions
         assert ["content-length-range", 2_000_000, 2_000_000] in conditions
         assert {"x-amz-checksum-sha256": base64.b64encode(b"\xab" * 32).decode()} in conditions
+
+    def test_what_has_arrived_need_not_be_sent_again_though_it_is_not_ingested_yet(
+        self, table: str, buckets: None, api: Api
+    ) -> None:
+        import requests
+
+        data = b"the bytes of a photograph"
+        sha256 = hashlib.sha256(data).hexdigest()
+        wanted = self.wanted(size=len(data), sha256=sha256)
+        _, told = api.send("POST", "/captures/uploads", wanted)
+        requests.post(told["url"], data=told["fields"], files={"file": data}, timeout=10).raise_for_status()
+        assert api.send("POST", "/captures/uploads", wanted) == (
+            200,
+            {"capture_id": told["capture_id"], "status": "present", "url": None, "fields": None},
+        )
+        other = {**wanted, "sha256": "ab" * 32}
+        assert api.send("POST", "/captures/uploads", other)[0] == 201
 
     @pytest.mark.parametrize(
         ("changed", "status", "field"),

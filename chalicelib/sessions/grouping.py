@@ -7,7 +7,7 @@ intervals of today's rule, beside the sessions that stand; `plan` decides which 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 DEFAULT_GAP = timedelta(hours=2)
@@ -33,12 +33,23 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A run of captures: first and last timestamp, both inclusive, how many there are, and the first."""
+    """A run of captures: first and last timestamp, both inclusive, how many there are, and two of them.
+
+    `example_capture_id` is one from the later half: the first of a night is mostly an empty sheet.
+    """
 
     start: datetime
     end: datetime
     captures_count: int
     first_capture_id: str
+    example_capture_id: str
+
+    def extended(self, timestamp: datetime, capture_id: str) -> "Interval":
+        """The interval with one more capture, at its end."""
+        count = self.captures_count + 1
+        # At each doubling, the present capture: known while streaming, and always in the later half.
+        example = capture_id if count & (count - 1) == 0 else self.example_capture_id
+        return Interval(self.start, timestamp, count, self.first_capture_id, example)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,7 @@ class Session:
     end: datetime
     captures_count: int
     first_capture_id: str
+    example_capture_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,10 +147,10 @@ def sweep(
         sessions.advance(timestamp)
         if begins:
             window.intervals += [current] if current else []
-            current = Interval(timestamp, timestamp, 1, capture_id)
+            current = Interval(timestamp, timestamp, 1, capture_id, capture_id)
         else:
             assert current  # noqa: S101  (what does not begin an interval continues one)
-            current = replace(current, end=timestamp, captures_count=current.captures_count + 1)
+            current = current.extended(timestamp, capture_id)
         if holder := sessions.holding(timestamp):
             window.shared[holder.id, len(window.intervals)] += 1
     else:
@@ -161,6 +173,7 @@ def plan(window: Window, new_id: Callable[[], str]) -> Plan:
             interval.end,
             interval.captures_count,
             interval.first_capture_id,
+            interval.example_capture_id,
         )
         for index, interval in enumerate(window.intervals)
     ]

@@ -23,7 +23,7 @@ _EXAMPLES = 5
 
 
 def listed(ask: Ask) -> dict[str, object]:
-    """GET: the sessions of a project or of one deployment, by start, each with its first capture.
+    """GET: the sessions of a project or of one deployment, by start, each with an example of its captures.
 
     Three requests for a deployment, four for a project.
     """
@@ -51,7 +51,7 @@ def listed(ask: Ask) -> dict[str, object]:
             each,
             project_id,
             deployments.among(rows, ids.deployment_of(each.id)),
-            captures.among(rows, [each.first_capture_id]),
+            captures.among(rows, [each.example_capture_id]),
             ask,
         )
         for each in found
@@ -75,13 +75,13 @@ def detail(ask: Ask) -> EventAnswer:
 
 
 def _rows(found: list[Session], project_id: str, deployment_id: str | None) -> dict[Key, Any]:
-    """The project, the deployments and the first captures of a page of sessions."""
+    """The project, the deployments and the example captures of a page of sessions."""
     places = {ids.deployment_of(each.id) for each in found} | ({deployment_id} if deployment_id else set())
     return table.get_many(
         [
             projects.wanted(project_id),
             *map(deployments.wanted, places),
-            *(captures.wanted(each.first_capture_id) for each in found),
+            *(captures.wanted(each.example_capture_id) for each in found),
         ]
     )
 

@@ -20,6 +20,7 @@ class SessionRow(Row):
     end = Moment()
     captures_count = NumberAttribute()
     first_capture_id = UnicodeAttribute()
+    example_capture_id = UnicodeAttribute()
 
 
 class UndatedSegmentRow(Row):
@@ -73,6 +74,7 @@ def write(
                 end=session.end,
                 captures_count=session.captures_count,
                 first_capture_id=session.first_capture_id,
+                example_capture_id=session.example_capture_id,
             )
         )
     for session in delete:
@@ -154,6 +156,7 @@ def session_of(row: Any) -> Session:
         row.end,
         int(row.captures_count),
         row.first_capture_id,
+        row.example_capture_id,
     )
 
 

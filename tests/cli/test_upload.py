@@ -356,7 +356,7 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_continues(server: FakeServer,
         "d1",
     ]
     environment = {**os.environ, "NIGHTJAR_URL": server.url, "NIGHTJAR_TOKEN": TOKEN}
-    process = subprocess.Popen(  # noqa: S603 - our own command
+    process = subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     while len(server.posted) < 4:

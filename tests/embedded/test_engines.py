@@ -84,7 +84,7 @@ print("started", flush=True)
 time.sleep(60)
 """
     command = [sys.executable, "-c", source]
-    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     assert "started" in parent.stdout.readline()
     family = descendants(parent.pid)

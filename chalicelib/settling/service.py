@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from chalicelib.aws import lease
 from chalicelib.aws.stream import Change
@@ -20,10 +21,12 @@ from chalicelib.errors import LeaseLost
 from chalicelib.projects import service as projects
 from chalicelib.sessions import service as sessions
 from chalicelib.settling import rules, store
-from chalicelib.settling.rules import Owner
+from chalicelib.settling.rules import ALL, Owner
 from chalicelib.settling.store import Mark
 
 log = logging.getLogger("nightjar")
+
+L = TypeVar("L", bound=lease.LeasedRow)
 
 ROUNDS = 20
 """How often a settler looks again before it leaves the rest to the watch."""
@@ -69,43 +72,21 @@ class Settling:
     def _owner(self, owner: Owner, *, everything: bool) -> None:
         for _ in range(ROUNDS):
             if not self._round(owner, everything=everything):
-                break
-            parts, whole = store.split(store.of_owner(owner))
-            if not parts:
-                if whole and owner.kind == "DEPLOYMENT":
-                    self.defer(owner)
-                if not (whole and owner.kind == "PROJECT"):
-                    break
+                return
+            left = store.of_owner(owner)
+            if not left:
+                return
+            if owner.kind == "DEPLOYMENT" and all(mark.part == ALL for mark in left):
+                self.defer(owner)
+                return
 
     def _round(self, owner: Owner, *, everything: bool) -> bool:
         """Settles once under the lease; False if another has it, or there is no such owner."""
         if owner.kind == "PROJECT":
-            return self._project_round(owner)
-        held = settled.take_lease(owner.id, self.now())
-        if held is None:
-            return False
-        try:
-            self._deployment(held, owner, everything=everything)
-        except LeaseLost as lost:
-            log.info("%s", lost)
-        finally:
-            lease.release(held)
-        return True
-
-    def _project_round(self, owner: Owner) -> bool:
-        held = projects.take_lease(owner.id, self.now())
-        if held is None:
-            return False
-        try:
-            marks = store.of_owner(owner)
-            projects.settle(held)
-            for mark in marks:
-                store.remove(mark)
-        except LeaseLost as lost:
-            log.info("%s", lost)
-        finally:
-            lease.release(held)
-        return True
+            project = projects.take_lease(owner.id, self.now())
+            return _under(project, lambda held: _settle_project(held, owner))
+        deployment = settled.take_lease(owner.id, self.now())
+        return _under(deployment, lambda held: self._deployment(held, owner, everything=everything))
 
     def _deployment(self, held: settled.DeploymentLease, owner: Owner, *, everything: bool) -> None:
         parts, whole = store.split(store.of_owner(owner))
@@ -129,3 +110,23 @@ class Settling:
             store.remove(mark)
         else:
             store.move_on(mark, rest)
+
+
+def _under(held: lease.Lease[L] | None, settle: Callable[[lease.Lease[L]], None]) -> bool:
+    """Settles under a lease and gives it back; False if there is none."""
+    if held is None:
+        return False
+    try:
+        settle(held)
+    except LeaseLost as lost:
+        log.info("%s", lost)
+    finally:
+        lease.release(held)
+    return True
+
+
+def _settle_project(held: projects.ProjectLease, owner: Owner) -> None:
+    marks = store.of_owner(owner)
+    projects.settle(held)
+    for mark in marks:
+        store.remove(mark)

@@ -1,6 +1,7 @@
 """The same photographs three times over, in any order, and settlers that die: the end is always the same."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,9 +10,12 @@ from world import Killed, Reaper, World, a_capture, a_deployment, a_project, sta
 from chalicelib.aws.clock import now
 from chalicelib.captures import store as captures
 from chalicelib.captures import timeline
+from chalicelib.captures.rules import Capture
 from chalicelib.deployments import service as deployments
 from chalicelib.projects import service as projects
 from chalicelib.sessions.grouping import Rule, group
+from chalicelib.settling import store as marks
+from chalicelib.settling.rules import Owner
 from localstack.embedded.engines import Engine
 
 START = datetime(2026, 6, 9, 20)
@@ -89,3 +93,39 @@ def _until_accepted(world: World, records: list, reaper: Reaper) -> None:  # typ
         reaper.revive()
         return
     raise AssertionError("the batch was never accepted")
+
+
+def test_settlers_side_by_side_neither_lose_nor_count_twice(real_table: str, dynamodb_local: Engine) -> None:
+    chance = random.Random(7)
+    world = World(dynamodb_local.url)
+    project = a_project()
+    station = a_deployment(project)
+    wanted = [
+        a_capture(station, START + timedelta(minutes=chance.randrange(60 * 24 * 3)), f"{n}.jpg")
+        for n in range(160)
+    ]
+    world.records()
+
+    def arrive(captures_of_one: list[Capture]) -> None:
+        for capture in captures_of_one:
+            captures.add(capture)
+            at = {"S": timeline.position(capture)}
+            keys = {"pk": {"S": f"DEPLOYMENT#{station.id}"}, "sk": {"S": f"CAPTURE#{capture.id}"}}
+            world.deliver([{"dynamodb": {"Keys": keys, "NewImage": {"at": at}}}])
+
+    with ThreadPoolExecutor(8) as threads:
+        for done in [threads.submit(arrive, wanted[lane::8]) for lane in range(8)]:
+            done.result()
+
+    # Nothing was left for the watch: whoever lost the lease was seen by whoever held it.
+    assert [owner for owner in _marked() if owner.kind == "DEPLOYMENT"] == []
+    truth = group(timeline.taken(station.id), Rule())
+    assert [(s.start, s.end, s.captures_count) for s in standing(station)] == [
+        (i.start, i.end, i.captures_count) for i in truth
+    ]
+    counts = deployments.find(station.id, consistent=True).counts
+    assert (counts.captures_count, counts.sessions_count) == (160, len(truth))
+
+
+def _marked() -> list[Owner]:
+    return marks.older_than(now() + timedelta(days=1), 100)

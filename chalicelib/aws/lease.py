@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -50,35 +49,21 @@ def take(row: type[L], key: Key, now: datetime, lifetime: timedelta = LIFETIME) 
     """Takes the lease on the row at `key`; None while another holds it, or if there is no such row."""
     token = secrets.token_hex(8)
     owner = row(*key)
-    try:
-        owner.update(
-            actions=[row.lease_token.set(token), row.lease_expires.set(now + lifetime)],
-            condition=row.pk.exists() & (row.lease_token.does_not_exist() | (row.lease_expires < now)),
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
+    free = row.lease_token.does_not_exist() | (row.lease_expires < now)
+    actions: list[Action] = [row.lease_token.set(token), row.lease_expires.set(now + lifetime)]
+    if not table.accepted(lambda: owner.update(actions=actions, condition=row.pk.exists() & free)):
         return None
     return Lease(token, owner)
 
 
 def write_under(lease: Lease[L], actions: list[Action]) -> None:
     """Changes the owner's own row. Raises LeaseLost if another has taken the lease."""
-    try:
-        lease.row.update(actions=actions, condition=lease.held())
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
-        raise LeaseLost(f"Another worker is settling {lease.row.pk} by now.") from error
+    if not table.accepted(lambda: lease.row.update(actions=actions, condition=lease.held())):
+        raise LeaseLost(f"Another worker is settling {lease.row.pk} by now.")
 
 
 def release(lease: Lease[L]) -> None:
     """Gives the lease back, if it is still the holder's."""
     row = type(lease.row)
-    try:
-        lease.row.update(
-            actions=[row.lease_token.remove(), row.lease_expires.remove()], condition=lease.held()
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
+    actions: list[Action] = [row.lease_token.remove(), row.lease_expires.remove()]
+    table.accepted(lambda: lease.row.update(actions=actions, condition=lease.held()))

@@ -208,14 +208,25 @@ def page_of_rows(
 def transaction() -> Iterator[TransactWrite]:
     """A transaction: what is written within is written at the end, all of it or nothing. At most 100 rows.
 
-    Raises pynamodb's TransactWriteError, which `refused` tells apart, if nothing was written.
+    Raises pynamodb's TransactWriteError if nothing was written; `accepted` tells why.
     """
     with TransactWrite(connection=Row._get_connection().connection) as write:
         yield write
 
 
-def refused(error: PynamoDBException) -> bool:
-    """Whether a write was refused by its own condition (and not by throttling, a conflict or a fault)."""
+def accepted(write: Callable[[], object]) -> bool:
+    """Carries out a conditional write; False if its own condition refused it. All else is raised:
+    throttling, a conflict with another transaction, a fault."""
+    try:
+        write()
+    except PynamoDBException as error:
+        if not _refused(error):
+            raise
+        return False
+    return True
+
+
+def _refused(error: PynamoDBException) -> bool:
     if error.cause_response_code == "TransactionCanceledException":
         reasons = getattr(error, "cancellation_reasons", ())
         return any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons)

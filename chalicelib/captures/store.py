@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any, cast
 
 from pynamodb.attributes import MapAttribute
-from pynamodb.exceptions import PutError, UpdateError
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row, instant
@@ -36,24 +36,12 @@ def wanted(capture_id: str) -> tuple[type[Row], keys.Key]:
 
 def add(capture: Capture) -> bool:
     """Writes a capture that is not there yet; False if it is. One request."""
-    try:
-        row_of(capture).save(CaptureRow.pk.does_not_exist())
-    except PutError as error:
-        if not table.refused(error):
-            raise
-        return False
-    return True
+    return table.accepted(lambda: row_of(capture).save(CaptureRow.pk.does_not_exist()))
 
 
 def replace(capture: Capture, seen_version: str) -> bool:
     """Writes a newer reading over the one made of `seen_version`; False if that is no longer there."""
-    try:
-        row_of(capture).save(_is_at(seen_version))
-    except PutError as error:
-        if not table.refused(error):
-            raise
-        return False
-    return True
+    return table.accepted(lambda: row_of(capture).save(_is_at(seen_version)))
 
 
 def put_thumbnails(capture: Capture, thumbnails: Mapping[str, Thumbnail]) -> None:
@@ -61,17 +49,10 @@ def put_thumbnails(capture: Capture, thumbnails: Mapping[str, Thumbnail]) -> Non
 
     Raises Conflict if the object has a newer version by now.
     """
-    merged = {**capture.thumbnails, **thumbnails}
     row = CaptureRow(*keys.capture(capture.id))
-    try:
-        row.update(
-            actions=[CaptureRow.thumbnails.set(_map_of(merged))],
-            condition=_is_at(capture.facts.version),
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
-        raise Conflict("The photograph has changed meanwhile; ask again.") from error
+    actions: list[Action] = [CaptureRow.thumbnails.set(_map_of({**capture.thumbnails, **thumbnails}))]
+    if not table.accepted(lambda: row.update(actions=actions, condition=_is_at(capture.facts.version))):
+        raise Conflict("The photograph has changed meanwhile; ask again.")
 
 
 def row_of(capture: Capture) -> CaptureRow:

@@ -2,10 +2,19 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
-
 from chalicelib.deployments.rules import Deployment
-from chalicelib.http.fields import Body, Change, Description, GapSeconds, Latitude, Longitude, Name, TimeZone
+from chalicelib.http.fields import (
+    Body,
+    Change,
+    Counted,
+    Description,
+    GapSeconds,
+    Latitude,
+    Longitude,
+    Name,
+    TimeZone,
+    counted,
+)
 from chalicelib.http.routing import Ask
 
 
@@ -32,7 +41,7 @@ class DeploymentChange(Change):
     session_time_gap_seconds: GapSeconds | None = None
 
 
-class DeploymentAnswer(BaseModel):
+class DeploymentAnswer(Counted):
     """A deployment."""
 
     id: str
@@ -44,11 +53,6 @@ class DeploymentAnswer(BaseModel):
     longitude: float | None
     timezone: str
     session_time_gap_seconds: int | None
-    captures_count: int
-    undated_count: int
-    events_count: int
-    first_capture_timestamp: datetime | None
-    last_capture_timestamp: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -65,11 +69,7 @@ class DeploymentAnswer(BaseModel):
             longitude=deployment.longitude,
             timezone=deployment.timezone,
             session_time_gap_seconds=deployment.session_time_gap_seconds,
-            captures_count=deployment.counts.captures_count,
-            undated_count=deployment.counts.undated_count,
-            events_count=deployment.counts.sessions_count,
-            first_capture_timestamp=deployment.counts.first_timestamp,
-            last_capture_timestamp=deployment.counts.last_timestamp,
+            **counted(deployment.counts),
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
         )

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from pynamodb.exceptions import TransactWriteError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import counted, keys, lease, table
@@ -38,22 +37,17 @@ def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite
         if before
         else store.DeploymentRow.settled.does_not_exist() | (store.DeploymentRow.settled == 0)
     )
-    try:
+    actions = [*counted.setting(store.DeploymentRow, counts), store.DeploymentRow.settled.set(before + 1)]
+
+    def write_all() -> None:
         with table.transaction() as transaction:
-            transaction.update(
-                store.DeploymentRow(row.pk, row.sk),
-                actions=[
-                    *counted.setting(store.DeploymentRow, counts),
-                    store.DeploymentRow.settled.set(before + 1),
-                ],
-                condition=held.held() & unchanged,
-            )
+            deployment = store.DeploymentRow(row.pk, row.sk)
+            transaction.update(deployment, actions=actions, condition=held.held() & unchanged)
             tallies.set_counts(transaction, row.project_id, deployment_under(held).id, counts)
             others(transaction)
-    except TransactWriteError as error:
-        if not table.refused(error):
-            raise
-        raise LeaseLost(f"Another worker is settling {row.pk} by now.") from error
+
+    if not table.accepted(write_all):
+        raise LeaseLost(f"Another worker is settling {row.pk} by now.")
     row.settled = before + 1
     for name in Counts.__dataclass_fields__:
         setattr(row, name, getattr(counts, name))

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
@@ -81,24 +80,15 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         (DeploymentRow.session_time_gap_seconds, deployment.session_time_gap_seconds),
     )
     row = DeploymentRow(*keys.deployment(deployment.id))
-    try:
-        row.update(
-            actions=[
-                DeploymentRow.name.set(deployment.name),
-                DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
-                DeploymentRow.timezone.set(deployment.timezone),
-                DeploymentRow.updated_at.set(deployment.updated_at),
-                *(
-                    attribute.remove() if value is None else attribute.set(value)
-                    for attribute, value in optional
-                ),
-            ],
-            condition=DeploymentRow.updated_at == seen_at,
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
-        raise Conflict("Someone else has changed the deployment meanwhile; look at it again.") from error
+    actions = [
+        DeploymentRow.name.set(deployment.name),
+        DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
+        DeploymentRow.timezone.set(deployment.timezone),
+        DeploymentRow.updated_at.set(deployment.updated_at),
+        *(attribute.remove() if value is None else attribute.set(value) for attribute, value in optional),
+    ]
+    if not table.accepted(lambda: row.update(actions=actions, condition=DeploymentRow.updated_at == seen_at)):
+        raise Conflict("Someone else has changed the deployment meanwhile; look at it again.")
     return deployment_of(row)
 
 

@@ -1,11 +1,13 @@
 """Fields that several bodies share, each with its bounds."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from chalicelib.counts import Counts
 from chalicelib.sessions.grouping import MAX_GAP
 
 T = TypeVar("T")
@@ -29,6 +31,27 @@ class Body(BaseModel):
     """What is sent. A field nobody knows is refused: it is more likely misspelt than meant."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Counted(BaseModel):
+    """The counts of an answer. A session is an event here, as in all of the API's paths and fields."""
+
+    captures_count: int
+    undated_count: int
+    events_count: int
+    first_capture_timestamp: datetime | None
+    last_capture_timestamp: datetime | None
+
+
+def counted(counts: Counts) -> dict[str, Any]:
+    """Counts as `Counted` answers them."""
+    return {
+        "captures_count": counts.captures_count,
+        "undated_count": counts.undated_count,
+        "events_count": counts.sessions_count,
+        "first_capture_timestamp": counts.first_timestamp,
+        "last_capture_timestamp": counts.last_timestamp,
+    }
 
 
 class Change(Body):

@@ -2,9 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import BaseModel
-
-from chalicelib.http.fields import Body, Change, Description, GapSeconds, Name
+from chalicelib.http.fields import Body, Change, Counted, Description, GapSeconds, Name, counted
 from chalicelib.http.routing import Ask
 from chalicelib.projects.rules import Project
 
@@ -27,7 +25,7 @@ class ProjectChange(Change):
     session_time_gap_seconds: GapSeconds | None = None
 
 
-class ProjectAnswer(BaseModel):
+class ProjectAnswer(Counted):
     """A project."""
 
     id: str
@@ -37,11 +35,6 @@ class ProjectAnswer(BaseModel):
     draft: bool
     session_time_gap_seconds: int | None
     deployments_count: int
-    captures_count: int
-    undated_count: int
-    events_count: int
-    first_capture_timestamp: datetime | None
-    last_capture_timestamp: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -56,11 +49,7 @@ class ProjectAnswer(BaseModel):
             draft=project.draft,
             session_time_gap_seconds=project.session_time_gap_seconds,
             deployments_count=project.deployments_count,
-            captures_count=project.counts.captures_count,
-            undated_count=project.counts.undated_count,
-            events_count=project.counts.sessions_count,
-            first_capture_timestamp=project.counts.first_timestamp,
-            last_capture_timestamp=project.counts.last_timestamp,
+            **counted(project.counts),
             created_at=project.created_at,
             updated_at=project.updated_at,
         )

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from datetime import datetime
 
-from pynamodb.exceptions import TransactWriteError
-
 from chalicelib import ids
 from chalicelib.aws import counted, keys, lease, table
 from chalicelib.counts import Counts, total
@@ -60,15 +58,14 @@ def spread(project: Project, parts: list[tallies.Tally]) -> None:
 
 
 def _hand_down(project: Project, deployment_id: str, inherited: Inherited) -> None:
-    try:
+    def write_both() -> None:
         with table.transaction() as write:
             store.unchanged(write, project)
             inheritance.set_inherited(write, deployment_id, inherited)
             tallies.set_inherited(write, project.id, deployment_id, inherited)
-    except TransactWriteError as error:
-        if not table.refused(error):
-            raise
-        raise LeaseLost(f"The project {project.id} has changed meanwhile.") from error
+
+    if not table.accepted(write_both):
+        raise LeaseLost(f"The project {project.id} has changed meanwhile.")
 
 
 def take_lease(project_id: str, now: datetime) -> ProjectLease | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
-from pynamodb.exceptions import UpdateError
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
@@ -60,26 +60,20 @@ def update(project: Project, seen_at: datetime) -> Project:
     """
     gap = project.session_time_gap_seconds
     row = ProjectRow(*keys.project(project.id))
-    try:
-        row.update(
-            actions=[
-                ProjectRow.name.set(project.name),
-                ProjectRow.rank.set(keys.project_rank(project.name, project.id, draft=project.draft)),
-                ProjectRow.description.set(project.description)
-                if project.description
-                else ProjectRow.description.remove(),
-                ProjectRow.draft.set(project.draft),
-                ProjectRow.session_time_gap_seconds.remove()
-                if gap is None
-                else ProjectRow.session_time_gap_seconds.set(gap),
-                ProjectRow.updated_at.set(project.updated_at),
-            ],
-            condition=ProjectRow.updated_at == seen_at,
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
-        raise Conflict("Someone else has changed the project meanwhile; look at it again.") from error
+    actions: list[Action] = [
+        ProjectRow.name.set(project.name),
+        ProjectRow.rank.set(keys.project_rank(project.name, project.id, draft=project.draft)),
+        ProjectRow.description.set(project.description)
+        if project.description
+        else ProjectRow.description.remove(),
+        ProjectRow.draft.set(project.draft),
+        ProjectRow.session_time_gap_seconds.remove()
+        if gap is None
+        else ProjectRow.session_time_gap_seconds.set(gap),
+        ProjectRow.updated_at.set(project.updated_at),
+    ]
+    if not table.accepted(lambda: row.update(actions=actions, condition=ProjectRow.updated_at == seen_at)):
+        raise Conflict("Someone else has changed the project meanwhile; look at it again.")
     return project_of(row)
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pynamodb.attributes import NumberSetAttribute, UnicodeAttribute
-from pynamodb.exceptions import DeleteError, UpdateError
 from pynamodb.expressions.update import Action
 
 from chalicelib.aws import keys, table
@@ -59,25 +58,15 @@ def of_owner(owner: Owner) -> list[Mark]:
 
 def remove(mark: Mark) -> bool:
     """Removes a mark unless it was renewed since it was read; False if it was. One request."""
-    try:
-        MarkRow(*keys.mark(mark.owner.pk, mark.part)).delete(MarkRow.version == mark.version)
-    except DeleteError as error:
-        if not table.refused(error):
-            raise
-        return False
-    return True
+    row = MarkRow(*keys.mark(mark.owner.pk, mark.part))
+    return table.accepted(lambda: row.delete(MarkRow.version == mark.version))
 
 
 def move_on(mark: Mark, start: datetime) -> bool:
     """Notes on a mark that all before `start` is settled, unless it was renewed since it was read."""
     row = MarkRow(*keys.mark(mark.owner.pk, mark.part))
-    try:
-        row.update(actions=[MarkRow.start.set(start)], condition=MarkRow.version == mark.version)
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
-        return False
-    return True
+    actions: list[Action] = [MarkRow.start.set(start)]
+    return table.accepted(lambda: row.update(actions=actions, condition=MarkRow.version == mark.version))
 
 
 def older_than(moment: datetime, limit: int) -> list[Owner]:
@@ -90,19 +79,14 @@ def older_than(moment: datetime, limit: int) -> list[Owner]:
 def mark_rest(owner: Owner, start: datetime, now: datetime) -> None:
     """Marks everything of an owner from `start` on; a mark on more than that stays as it is."""
     row = MarkRow(*keys.mark(owner.pk, ALL))
-    try:
-        row.update(
-            actions=[
-                MarkRow.version.set(secrets.token_hex(8)),
-                MarkRow.owner.set(keys.UNSETTLED),
-                MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, ALL, instant(now))),
-                MarkRow.start.set(start),
-            ],
-            condition=MarkRow.pk.does_not_exist() | (MarkRow.start > start),
-        )
-    except UpdateError as error:
-        if not table.refused(error):
-            raise
+    actions: list[Action] = [
+        MarkRow.version.set(secrets.token_hex(8)),
+        MarkRow.owner.set(keys.UNSETTLED),
+        MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, ALL, instant(now))),
+        MarkRow.start.set(start),
+    ]
+    covers_less = MarkRow.pk.does_not_exist() | (MarkRow.start > start)
+    table.accepted(lambda: row.update(actions=actions, condition=covers_less))
 
 
 def _mark(row: MarkRow) -> Mark:

@@ -23,19 +23,7 @@ HEAP = "-Xmx1g"
 # Photographs go to unnamed temporary files beyond this size, else a night of them fills the memory.
 S3_BYTES_IN_MEMORY = 1 << 20
 
-# DynamoDB fetches from the table what a local index does not carry; moto leaves it out of the answer.
-# The shim hands out whole items of a local index, and the request's own projection still applies.
-_MOTO = """
-import logging, resource, sys
-from moto.dynamodb.models.table import LocalSecondaryIndex
-from moto.server import main
-LocalSecondaryIndex.project = lambda self, item: item
-_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-files = 65536 if most == resource.RLIM_INFINITY else min(most, 65536)
-resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
-logging.getLogger("werkzeug").setLevel(logging.ERROR)
-main(["-H", "127.0.0.1", "-p", sys.argv[1]])
-"""
+_MOTO = Path(__file__).with_name("moto_server.py")
 
 MOTO_LIMITS = """\
 No DynamoDB Local, so moto keeps the table: fine for looking around, not for real nights.
@@ -69,7 +57,7 @@ def start_moto(port: int | None = None) -> Engine:
     """Starts moto's server in a process of its own and returns once it answers. All in memory."""
 
     def command(chosen: int) -> Sequence[str]:
-        return [sys.executable, "-c", _MOTO, str(chosen)]
+        return [sys.executable, "-P", str(_MOTO), str(chosen)]
 
     return start_engine(
         "moto",

@@ -6,6 +6,7 @@ request. It expires by itself; only its token releases it; and whoever writes un
 """
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -20,7 +21,9 @@ from chalicelib.aws.table import Instant, Row
 from chalicelib.errors import LeaseLost
 
 LIFETIME = timedelta(seconds=60)
-"""Longer than the settle function may run, so that only a crash lets a lease expire."""
+"""From each write under it. Only a crash, or a stall of this length, lets a lease expire."""
+
+Clock = Callable[[], datetime]
 
 
 class LeasedRow(Row):
@@ -39,26 +42,37 @@ class Lease(Generic[L]):
 
     token: str
     row: L
+    clock: Clock
 
     def held(self) -> Condition:
         """The condition under which its holder may write."""
         return type(self.row).lease_token == self.token
 
 
-def take(row: type[L], key: Key, now: datetime, lifetime: timedelta = LIFETIME) -> Lease[L] | None:
+def take(row: type[L], key: Key, clock: Clock) -> Lease[L] | None:
     """Takes the lease on the row at `key`; None while another holds it, or if there is no such row."""
-    token = secrets.token_hex(8)
-    owner = row(*key)
-    free = row.lease_token.does_not_exist() | (row.lease_expires < now)
-    actions: list[Action] = [row.lease_token.set(token), row.lease_expires.set(now + lifetime)]
+    token, owner = secrets.token_hex(8), row(*key)
+    # With my own token it is free, too: then the answer to this very request was lost, and it came twice.
+    free = row.lease_token.does_not_exist() | (row.lease_expires < clock()) | (row.lease_token == token)
+    actions: list[Action] = [row.lease_token.set(token), row.lease_expires.set(clock() + LIFETIME)]
     if not table.accepted(lambda: owner.update(actions=actions, condition=row.pk.exists() & free)):
         return None
-    return Lease(token, owner)
+    return Lease(token, owner, clock)
+
+
+def renewal(lease: Lease[L]) -> Action:
+    """The action that makes a write under a lease renew it."""
+    return type(lease.row).lease_expires.set(lease.clock() + LIFETIME)
 
 
 def write_under(lease: Lease[L], actions: list[Action]) -> None:
-    """Changes the owner's own row. Raises LeaseLost if another has taken the lease."""
-    if not table.accepted(lambda: lease.row.update(actions=actions, condition=lease.held())):
+    """Changes the owner's own row, and renews the lease. Raises LeaseLost if another has taken it.
+
+    Without actions it proves that the lease is still held: whoever found nothing to write has met no
+    condition yet, and may have slept through its end.
+    """
+    renewed = [*actions, renewal(lease)]
+    if not table.accepted(lambda: lease.row.update(actions=renewed, condition=lease.held())):
         raise LeaseLost(f"Another worker is settling {lease.row.pk} by now.")
 
 

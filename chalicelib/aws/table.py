@@ -1,6 +1,8 @@
 """The one table: what every row has, and reading rows of several kinds in one request."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -15,11 +17,15 @@ from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys
+from chalicelib.errors import Invalid
 from chalicelib.settings import settings
 
 CARRIED = ("end", "facts", "thumbnails")
 """What `by_owner` carries besides keys: what a page of captures shows, and the ends of sessions, to match
 the two. Counters are not among it, so counting writes no index."""
+
+CONFLICTS = 6
+"""How often a write is tried while others' transactions are in its way: for about a second."""
 
 BATCH = 100
 """The most keys one BatchGetItem takes."""
@@ -107,7 +113,7 @@ def instant(value: datetime) -> str:
     return value.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def whole(number: float | None) -> int | None:
+def integer(number: float | None) -> int | None:
     """A whole number as the table gave it, or None."""
     return None if number is None else int(number)
 
@@ -128,6 +134,7 @@ def get_many(
     pending: list[dict[str, Any]] = [{"pk": pk, "sk": sk} for pk, sk in kinds]
     found: dict[keys.Key, Any] = {}
     connection = Row._get_connection()
+    attempt = 0
     while pending:
         answer = connection.batch_get_item(pending[:BATCH], consistent_read=consistent)
         for item in answer["Responses"][Row.Meta.table_name]:
@@ -135,6 +142,8 @@ def get_many(
             found[key] = kinds[key].from_raw_data(item)
         left = answer.get("UnprocessedKeys", {}).get(Row.Meta.table_name, {}).get("Keys", [])
         pending = [{"pk": key["pk"]["S"], "sk": key["sk"]["S"]} for key in left] + pending[BATCH:]
+        if left:
+            _back_off(min(attempt := attempt + 1, 7))
     return found
 
 
@@ -186,6 +195,8 @@ def page_of_rows(
     """
     start = None
     if after is not None:
+        if prefix and not after.startswith(prefix):
+            raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
         pk, sk = key_of(after)
         start = {
             name: {"S": value} for name, value in (("pk", pk), ("sk", sk), ("owner", owner), ("rank", after))
@@ -215,26 +226,32 @@ def transaction() -> Iterator[TransactWrite]:
 
 
 def accepted(write: Callable[[], object]) -> bool:
-    """Carries out a conditional write; False if its own condition refused it. All else is raised:
-    throttling, a conflict with another transaction, a fault."""
-    try:
-        write()
-    except PynamoDBException as error:
-        if not _refused(error):
-            raise
-        return False
-    return True
+    """Carries out a conditional write; False if its own condition refused it.
+
+    A conflict with another's transaction is neither: it is tried again, a few times. All else is raised:
+    throttling beyond the client's patience, a fault.
+    """
+    for attempt in range(CONFLICTS):
+        try:
+            write()
+        except PynamoDBException as error:
+            codes = _codes(error)
+            if "ConditionalCheckFailed" in codes:
+                return False
+            if "TransactionConflict" not in codes or attempt == CONFLICTS - 1:
+                raise
+            _back_off(attempt)
+        else:
+            return True
+    raise AssertionError  # the last attempt returns or raises
 
 
-def _refused(error: PynamoDBException) -> bool:
-    if error.cause_response_code == "TransactionCanceledException":
-        reasons = getattr(error, "cancellation_reasons", ())
-        return any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons)
-    return error.cause_response_code == "ConditionalCheckFailedException"
+def _codes(error: PynamoDBException) -> set[str]:
+    """Why a write was not carried out: the same words for one row and for a row of a transaction."""
+    reasons = getattr(error, "cancellation_reasons", ())
+    alone = (error.cause_response_code or "").removesuffix("Exception")
+    return {alone, *(reason.code for reason in reasons if reason)}
 
 
-def put_many(rows: Sequence[Row]) -> None:
-    """Writes rows without a condition, 25 a request: for rows that may be written twice."""
-    with Row.batch_write() as batch:
-        for row in rows:
-            batch.save(row)
+def _back_off(attempt: int) -> None:
+    time.sleep(random.uniform(0.5, 1.0) * 0.02 * 2**attempt)  # noqa: S311  (no secret)

@@ -1,7 +1,6 @@
 """What settling reads and writes on a deployment: its lease, its rule, its counts."""
 
 from collections.abc import Callable
-from datetime import datetime
 
 from pynamodb.transactions import TransactWrite
 
@@ -15,9 +14,9 @@ from chalicelib.projects import tallies
 DeploymentLease = lease.Lease[store.DeploymentRow]
 
 
-def take_lease(deployment_id: str, now: datetime) -> DeploymentLease | None:
+def take_lease(deployment_id: str, clock: lease.Clock) -> DeploymentLease | None:
     """The lease on a deployment's derived rows, if nobody has it."""
-    return lease.take(store.DeploymentRow, keys.deployment(deployment_id), now)
+    return lease.take(store.DeploymentRow, keys.deployment(deployment_id), clock)
 
 
 def deployment_under(held: DeploymentLease) -> Deployment:
@@ -37,7 +36,11 @@ def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite
         if before
         else store.DeploymentRow.settled.does_not_exist() | (store.DeploymentRow.settled == 0)
     )
-    actions = [*counted.setting(store.DeploymentRow, counts), store.DeploymentRow.settled.set(before + 1)]
+    actions = [
+        *counted.setting(store.DeploymentRow, counts),
+        store.DeploymentRow.settled.set(before + 1),
+        lease.renewal(held),
+    ]
 
     def write_all() -> None:
         with table.transaction() as transaction:

@@ -117,7 +117,7 @@ def deployment_of(row: Any) -> Deployment:
         latitude=row.latitude,
         longitude=row.longitude,
         timezone=row.timezone or "UTC",
-        session_time_gap_seconds=table.whole(row.session_time_gap_seconds),
-        inherited=Inherited(bool(row.draft), table.whole(row.inherited_gap_seconds)),
+        session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
+        inherited=Inherited(bool(row.draft), table.integer(row.inherited_gap_seconds)),
         counts=counts_of(row),
     )

@@ -68,9 +68,9 @@ def _hand_down(project: Project, deployment_id: str, inherited: Inherited) -> No
         raise LeaseLost(f"The project {project.id} has changed meanwhile.")
 
 
-def take_lease(project_id: str, now: datetime) -> ProjectLease | None:
+def take_lease(project_id: str, clock: lease.Clock) -> ProjectLease | None:
     """The lease on a project's counts, if nobody has it."""
-    return lease.take(store.ProjectRow, keys.project(project_id), now)
+    return lease.take(store.ProjectRow, keys.project(project_id), clock)
 
 
 def settle(held: ProjectLease) -> None:

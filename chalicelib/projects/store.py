@@ -114,7 +114,7 @@ def project_of(row: Any) -> Project:
         updated_at=row.updated_at,
         description=row.description or "",
         draft=bool(row.draft),
-        session_time_gap_seconds=table.whole(row.session_time_gap_seconds),
+        session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
         deployments_count=int(row.deployments_count or 0),
         counts=counts_of(row),
     )

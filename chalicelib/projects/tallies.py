@@ -40,7 +40,7 @@ def tallies_of(project_id: str) -> list[Tally]:
         Tally(
             row.sk.removeprefix(keys.DEPLOYMENTS),
             counts_of(row),
-            Inherited(bool(row.draft), table.whole(row.session_time_gap_seconds)),
+            Inherited(bool(row.draft), table.integer(row.session_time_gap_seconds)),
         )
         for row in rows
     ]

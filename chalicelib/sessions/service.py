@@ -11,46 +11,50 @@ from chalicelib import ids
 from chalicelib.captures import timeline
 from chalicelib.counts import Counts
 from chalicelib.deployments import settled
+from chalicelib.deployments.rules import Deployment
 from chalicelib.sessions import store
 from chalicelib.sessions.grouping import Plan, Rule, Session, Window, beginning, plan, rule_of, sweep
 
-BUDGET = 100_000
-"""About how many captures one call reads before it leaves the rest to the next."""
+BUDGET = 20_000
+"""About how many captures one call reads before it leaves the rest to the next: a few seconds' work."""
 
 _ROWS = 90
 """Sessions per transaction, which holds a hundred rows with the counts."""
 
 
 def settle(
-    held: settled.DeploymentLease, start: datetime | None, until: datetime, budget: int = BUDGET
+    held: settled.DeploymentLease, start: datetime, until: datetime, budget: int = BUDGET
 ) -> datetime | None:
     """Makes the sessions and counts of a deployment true where captures changed between two moments.
 
-    Reads from `start` (None: from the beginning), or from the session that may go on there, to the first
-    session after `until` that begins where it began before; writes only what differs. Returns None when
-    done, or the moment from which the rest is still to be settled. Raises LeaseLost if another has taken
-    over.
+    Reads from `start`, or from the session that may go on there, to the first session after `until` that
+    begins where it began before; writes only what differs, in one transaction. Where that is too much for
+    one, writes nothing and returns the moment from which all is to be settled, by `settle_rest`: a beginning
+    in common means that nothing changes from there on only where all sessions are of one time. Raises
+    LeaseLost if another has taken over.
     """
     deployment = settled.deployment_under(held)
-    rule = rule_of(deployment.session_time_gap_seconds, deployment.inherited.session_time_gap_seconds)
-    begin = _begin(deployment.id, start, rule)
-    near, beyond = _standing(deployment.id, begin, until)
-    window = sweep(
-        timeline.taken(deployment.id, begin, _expected_end(near, until)),
-        chain(near, beyond),
-        rule,
-        until,
-        budget,
-    )
-    _write(held, begin, window, plan(window, lambda: ids.new_session_id(deployment.id)))
+    begin = _begin(deployment, start)
+    window, wanted = _look(deployment, begin, until, budget)
+    if window.resume or len(wanted.put) + len(wanted.delete) > _ROWS:
+        return begin
+    _write(held, begin, window, wanted)
+    return None
+
+
+def settle_rest(
+    held: settled.DeploymentLease, start: datetime | None, budget: int = BUDGET
+) -> datetime | None:
+    """Makes all sessions and counts of a deployment true from `start` on (None: from the beginning).
+
+    Reads on whatever it meets, so that it may be cut off anywhere and begun again. Returns None when done,
+    or the moment from which the rest is still to be settled. Raises LeaseLost if another has taken over.
+    """
+    deployment = settled.deployment_under(held)
+    begin = _begin(deployment, start) if start else None
+    window, wanted = _look(deployment, begin, datetime.max, budget)
+    _write(held, begin, window, wanted)
     return window.resume
-
-
-def _begin(deployment_id: str, start: datetime | None, rule: Rule) -> datetime | None:
-    if start is None:
-        return None
-    latest = store.starting_by(deployment_id, start, 1, consistent=True)
-    return beginning(latest[0] if latest else None, start, rule)
 
 
 def settle_undated(held: settled.DeploymentLease, segment: str) -> None:
@@ -72,12 +76,31 @@ def settle_undated(held: settled.DeploymentLease, segment: str) -> None:
     )
 
 
+def _look(
+    deployment: Deployment, begin: datetime | None, until: datetime, budget: int
+) -> tuple[Window, Plan]:
+    near, beyond = _standing(deployment.id, begin, until)
+    captures = timeline.taken(deployment.id, begin, _expected_end(near, until))
+    window = sweep(captures, chain(near, beyond), _rule(deployment), until, budget)
+    return window, plan(window, lambda: ids.new_session_id(deployment.id))
+
+
+def _rule(deployment: Deployment) -> Rule:
+    return rule_of(deployment.session_time_gap_seconds, deployment.inherited.session_time_gap_seconds)
+
+
+def _begin(deployment: Deployment, start: datetime) -> datetime:
+    latest = store.starting_by(deployment.id, start, 1, consistent=True)
+    return beginning(latest[0] if latest else None, start, _rule(deployment))
+
+
 def _standing(
     deployment_id: str, begin: datetime | None, until: datetime
 ) -> tuple[list[Session], Iterator[Session]]:
     """The sessions from `begin` to the first one past `until`, and those beyond, not read yet."""
-    page = 10 if until < datetime.max else None
-    sessions = store.standing(deployment_id, begin, page)
+    if until == datetime.max:
+        return [], store.standing(deployment_id, begin)
+    sessions = store.standing(deployment_id, begin, page=10)
     near = []
     for session in sessions:
         near.append(session)
@@ -100,7 +123,8 @@ def _write(held: settled.DeploymentLease, begin: datetime | None, window: Window
     before = {session.id: session for session in window.standing}
     deployment = settled.deployment_under(held)
     ends = _ends(deployment.id, deployment.counts, begin, window, {one.id for one in wanted.delete})
-    for chunk in _chunks(wanted):
+    moved = ends != (deployment.counts.first_timestamp, deployment.counts.last_timestamp)
+    for chunk in _chunks(wanted, even_if_empty=moved):
         counts = settled.deployment_under(held).counts
         gone = [before[one.id] for one in (*chunk.put, *chunk.delete) if one.id in before]
         settled.write(
@@ -120,9 +144,11 @@ def _writer(project_id: str, chunk: _Chunk) -> Callable[[TransactWrite], None]:
     return lambda transaction: store.write(transaction, project_id, chunk.put, chunk.delete)
 
 
-def _chunks(wanted: Plan) -> Iterator[_Chunk]:
-    if 0 < len(wanted.put) + len(wanted.delete) <= _ROWS:
-        yield _Chunk(wanted.put, wanted.delete)
+def _chunks(wanted: Plan, *, even_if_empty: bool) -> Iterator[_Chunk]:
+    """What goes into one transaction each: all of it, if it fits."""
+    if len(wanted.put) + len(wanted.delete) <= _ROWS:
+        if wanted.put or wanted.delete or even_if_empty:
+            yield _Chunk(wanted.put, wanted.delete)
         return
     for at in range(0, len(wanted.put), _ROWS):
         yield _Chunk(wanted.put[at : at + _ROWS], [])

@@ -101,30 +101,30 @@ def _differ(before: Image, after: Image, names: Iterable[str]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
-    """A stretch of time to settle, both ends inclusive."""
+class Period:
+    """A period to settle, both ends inclusive."""
 
     start: datetime
     end: datetime
 
 
-def stretch(day: str, hours: Iterable[int]) -> Stretch:
-    """The stretch that a mark on some hours of a day asks for."""
+def period(day: str, hours: Iterable[int]) -> Period:
+    """The period that a mark on some hours of a day asks for."""
     hours = sorted(hours) or [0, 23]
     midnight = datetime.combine(date.fromisoformat(day), time())
-    return Stretch(
+    return Period(
         midnight + timedelta(hours=int(hours[0])),
         midnight + timedelta(hours=int(hours[-1]) + 1) - timedelta(seconds=1),
     )
 
 
-def joined(stretches: Iterable[Stretch]) -> list[Stretch]:
-    """The stretches in order, those that overlap or follow each other within a day made one: settling one
+def joined(periods: Iterable[Period]) -> list[Period]:
+    """The periods in order, those that overlap or follow each other within a day made one: settling one
     reads on into the next anyway."""
-    result: list[Stretch] = []
-    for one in sorted(stretches, key=lambda each: each.start):
+    result: list[Period] = []
+    for one in sorted(periods, key=lambda each: each.start):
         if result and one.start - result[-1].end <= timedelta(days=1):
-            result[-1] = Stretch(result[-1].start, max(result[-1].end, one.end))
+            result[-1] = Period(result[-1].start, max(result[-1].end, one.end))
         else:
             result.append(one)
     return result

@@ -21,7 +21,7 @@ from chalicelib.errors import LeaseLost
 from chalicelib.projects import service as projects
 from chalicelib.sessions import service as sessions
 from chalicelib.settling import rules, store
-from chalicelib.settling.rules import ALL, Owner
+from chalicelib.settling.rules import Owner
 from chalicelib.settling.store import Mark
 
 log = logging.getLogger("nightjar")
@@ -70,30 +70,34 @@ class Settling:
             log.exception("could not settle %s; its mark stays and the watch will try again", owner.pk)
 
     def _owner(self, owner: Owner, *, everything: bool) -> None:
+        # Marks are read before the lease is taken, which reads the owner's row: what is settled for a mark
+        # is settled by rules at least as new as the mark.
         for _ in range(ROUNDS):
-            if not self._round(owner, everything=everything):
-                return
-            left = store.of_owner(owner)
-            if not left:
-                return
-            if owner.kind == "DEPLOYMENT" and all(mark.part == ALL for mark in left):
+            marks = store.of_owner(owner)
+            parts, whole = store.split(marks)
+            if whole and not parts and not everything and owner.kind == "DEPLOYMENT":
                 self.defer(owner)
                 return
+            if not marks or not self._round(owner, marks, everything=everything):
+                return
+            everything = False  # one budget's worth: the next is another message
 
-    def _round(self, owner: Owner, *, everything: bool) -> bool:
+    def _round(self, owner: Owner, marks: list[Mark], *, everything: bool) -> bool:
         """Settles once under the lease; False if another has it, or there is no such owner."""
         if owner.kind == "PROJECT":
-            project = projects.take_lease(owner.id, self.now())
-            return _under(project, lambda held: _settle_project(held, owner))
-        deployment = settled.take_lease(owner.id, self.now())
-        return _under(deployment, lambda held: self._deployment(held, owner, everything=everything))
+            project = projects.take_lease(owner.id, self.now)
+            return _under(project, lambda held: _settle_project(held, marks))
+        deployment = settled.take_lease(owner.id, self.now)
+        return _under(deployment, lambda held: self._deployment(held, owner, marks, everything=everything))
 
-    def _deployment(self, held: settled.DeploymentLease, owner: Owner, *, everything: bool) -> None:
-        parts, whole = store.split(store.of_owner(owner))
+    def _deployment(
+        self, held: settled.DeploymentLease, owner: Owner, marks: list[Mark], *, everything: bool
+    ) -> None:
+        parts, whole = store.split(marks)
         if whole and everything:
-            self._settle_all(held, whole)
+            _settle_all(held, whole)
         days = [mark for mark in parts if rules.undated_segment(mark.part) is None]
-        for one in rules.joined(rules.stretch(mark.part, mark.hours) for mark in days):
+        for one in rules.joined(rules.period(mark.part, mark.hours) for mark in days):
             rest = sessions.settle(held, one.start, one.end)
             if rest:
                 store.mark_rest(owner, rest, self.now())
@@ -101,15 +105,29 @@ class Settling:
             segment = rules.undated_segment(mark.part)
             if segment is not None:
                 sessions.settle_undated(held, segment)
-        for mark in parts:
-            store.remove(mark)
+        _remove(held, parts)
 
-    def _settle_all(self, held: settled.DeploymentLease, mark: Mark) -> None:
-        rest = sessions.settle(held, mark.start, datetime.max)
-        if rest is None:
-            store.remove(mark)
-        else:
-            store.move_on(mark, rest)
+
+def _settle_all(held: settled.DeploymentLease, mark: Mark) -> None:
+    rest = sessions.settle_rest(held, mark.start)
+    if rest is None:
+        _remove(held, [mark])
+    else:
+        store.move_on(mark, rest)
+
+
+def _settle_project(held: projects.ProjectLease, marks: list[Mark]) -> None:
+    projects.settle(held)
+    _remove(held, marks)
+
+
+def _remove(held: lease.Lease[L], marks: list[Mark]) -> None:
+    """Removes what is settled, but only as the holder of the lease still: another settler may be about to
+    write what it read before these marks were made."""
+    if marks:
+        lease.write_under(held, [])
+    for mark in marks:
+        store.remove(mark)
 
 
 def _under(held: lease.Lease[L] | None, settle: Callable[[lease.Lease[L]], None]) -> bool:
@@ -123,10 +141,3 @@ def _under(held: lease.Lease[L] | None, settle: Callable[[lease.Lease[L]], None]
     finally:
         lease.release(held)
     return True
-
-
-def _settle_project(held: projects.ProjectLease, owner: Owner) -> None:
-    marks = store.of_owner(owner)
-    projects.settle(held)
-    for mark in marks:
-        store.remove(mark)

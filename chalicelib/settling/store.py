@@ -70,10 +70,16 @@ def move_on(mark: Mark, start: datetime) -> bool:
 
 
 def older_than(moment: datetime, limit: int) -> list[Owner]:
-    """The owners of marks made before `moment`, the oldest first. One request."""
+    """Up to `limit` owners of marks made before `moment`, the oldest first. One request per thousand marks,
+    ten at the most: an owner with very many marks must not hide the others."""
     within = MarkRow.rank < instant(moment)
-    rows = table.query(MarkRow, keys.UNSETTLED, within, index=keys.BY_OWNER, limit=limit)
-    return list(dict.fromkeys(Owner.of(row.pk) for row in rows))
+    rows = table.query(MarkRow, keys.UNSETTLED, within, index=keys.BY_OWNER, limit=10_000, page=1000)
+    owners: dict[Owner, None] = {}
+    for row in rows:
+        owners.setdefault(Owner.of(row.pk))
+        if len(owners) == limit:
+            break
+    return list(owners)
 
 
 def mark_rest(owner: Owner, start: datetime, now: datetime) -> None:

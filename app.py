@@ -21,7 +21,6 @@ app = Chalice(app_name="nightjar")
 logging.getLogger("nightjar").setLevel(logging.INFO)
 
 _PLACEHOLDER = "arn:aws:sqs:us-east-1:000000000000:placeholder"  # the merged template has the real ones
-_BODY_TYPES = ["application/json"]
 
 
 def _view(route: Route) -> Callable[..., Response]:
@@ -47,8 +46,9 @@ def _raw(path: dict[str, str]) -> edge.RawRequest:
     )
 
 
+# No content types: whatever is called otherwise is read as JSON all the same, and errors keep one shape.
 for _route in ROUTES:
-    app.route(_route.path, methods=[_route.method], content_types=_BODY_TYPES)(_view(_route))
+    app.route(_route.path, methods=[_route.method], content_types=[])(_view(_route))
 
 
 @app.on_sqs_message(queue_arn=_PLACEHOLDER, batch_size=10)

@@ -344,7 +344,9 @@ def _api_reason(answer: requests.Response) -> str:
     if not isinstance(body, dict) or "detail" not in body:
         return f"{answer.status_code} {answer.reason} from {answer.url}"
     fields = body.get("fields") or {}
-    return "; ".join([str(body["detail"]), *(f"{name}: {why}" for name, why in fields.items())])
+    detail = str(body["detail"])
+    more = (f"{name}: {why}" for name, why in fields.items() if str(why) not in detail)
+    return "; ".join([detail, *more])
 
 
 def _storage_reason(answer: requests.Response) -> str:

@@ -1,6 +1,8 @@
 """Arrows point one way: what each file of a room may import, read from the sources."""
 
 import ast
+import subprocess
+import sys
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -102,16 +104,21 @@ def test_every_error_has_exactly_one_status() -> None:
         assert line.endswith(str(status))
 
 
-def test_importing_the_functions_asks_nobody_and_opens_no_photograph() -> None:
-    import subprocess
-    import sys
-
+def test_importing_the_functions_opens_no_photograph_and_makes_no_client() -> None:
+    program = """
+import socket, sys
+def refuse(*_): raise AssertionError("importing asked the network")
+socket.socket.connect = refuse
+import app
+from chalicelib.aws import objects, queues
+print("PIL" in sys.modules, objects._client.cache_info().currsize, queues._client.cache_info().currsize)
+"""
     told = subprocess.run(
-        [sys.executable, "-c", "import app, sys; print('PIL' in sys.modules, 'boto3' in sys.modules)"],
+        [sys.executable, "-c", program],
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.split()[0] == "False"
+    assert told.stdout.split() == ["False", "0", "0"]

@@ -27,6 +27,9 @@ the two. Counters are not among it, so counting writes no index."""
 CONFLICTS = 6
 """How often a write is tried while others' transactions are in its way: for about a second."""
 
+COUNTED = 1000
+"""Where counting stops that no counter does for us."""
+
 BATCH = 100
 """The most keys one BatchGetItem takes."""
 
@@ -213,6 +216,13 @@ def page_of_rows(
     rows = get_many([(row, (hit.pk, hit.sk)) for hit in hits[:limit]])
     values = [value_of(rows[hit.pk, hit.sk]) for hit in hits[:limit] if (hit.pk, hit.sk) in rows]
     return values, hits[limit - 1].rank if len(hits) > limit else None
+
+
+def count(row: type[Row], owner: str, prefix: str | None) -> int | None:
+    """How many rows an owner has, None where there are more than `COUNTED`. One request."""
+    within = row.rank.startswith(prefix) if prefix else None
+    found = row.count(owner, within, index_name=keys.BY_OWNER, limit=COUNTED + 1)
+    return found if found <= COUNTED else None
 
 
 @contextmanager

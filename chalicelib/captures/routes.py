@@ -21,6 +21,9 @@ _CURSOR = re.compile(
     r"(CAPTURE#\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}#|UNDATED#)d[a-z2-7]{10}-[a-z2-7]{16}", re.ASCII
 )
 
+_COUNTED = 10_000
+"""In sessions of more captures, a capture's number is not counted out: it would take many requests."""
+
 _BROWSER_CACHE = 300
 """Seconds a browser may keep a redirect: far less than the URL in it lives."""
 
@@ -59,7 +62,7 @@ def listed(ask: Ask) -> dict[str, object]:
 
 
 def detail(ask: Ask) -> CaptureDetail:
-    """GET: one capture, with its place in its session. Five requests."""
+    """GET: one capture, with its place in its session. Five requests, six in a session of thousands."""
     capture, deployment = _seen(ask)
     session = sessions.around(capture)
     stretch = Stretch(session.id, session.start, session.end) if session else None
@@ -101,7 +104,7 @@ def _place(capture: Capture, session: Session) -> Place:
     return Place(
         previous_id=before[0].id if before else None,
         next_id=after[0].id if after else None,
-        index=timeline.count_until(span, capture),
+        index=timeline.count_until(span, capture) if session.captures_count <= _COUNTED else None,
         total=session.captures_count,
     )
 

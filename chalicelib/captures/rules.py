@@ -81,8 +81,8 @@ def _what_is_wrong(filename: str) -> str | None:
         return "it holds a backslash; part folders by '/'"
     if "${" in filename:
         return "it holds '${', which S3 would fill in"
-    if any(ord(sign) < 32 and sign not in "\t\n\r" for sign in filename):
-        return "it holds control characters"
+    if any(ord(sign) < 32 and sign != "\t" for sign in filename):
+        return "it holds a line break or another control character"
     try:
         filename.encode()
     except UnicodeEncodeError:

@@ -23,10 +23,11 @@ class Upload:
     fields: dict[str, str] | None = None
 
 
-def with_deployment(capture_id: str) -> tuple[Deployment | None, Capture | None]:
+def with_deployment(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None, Capture | None]:
     """A capture and its deployment, each None if it is not there. One request."""
     deployment_id = ids.deployment_of(capture_id)
-    found = table.get_many([reading.wanted(capture_id), deployments.wanted(deployment_id)])
+    wanted = [reading.wanted(capture_id), deployments.wanted(deployment_id)]
+    found = table.get_many(wanted, consistent=consistent)
     captures = reading.among(found, [capture_id])
     return deployments.among(found, deployment_id), captures[0] if captures else None
 

@@ -5,13 +5,15 @@ is cheap); pages for people come whole, in one request either way.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
 from chalicelib.aws import keys, table
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.store import CaptureRow, capture_of
+from chalicelib.errors import Invalid
+from chalicelib.ids import deployment_of
 
 Order = Literal["timestamp", "-timestamp"]
 
@@ -107,18 +109,29 @@ class _Part:
     lower: str
     upper: str
     forward: bool
-    after: str | None
+    after: str | None = None
 
 
 def _parts(span: Span, order: Order, after: str | None) -> list[_Part]:
-    forward = order == "timestamp"
-    dated = _Part(_lower(span), _upper(span), forward, after)
-    undated = _Part(keys.UNDATED, keys.UNDATED + keys.LAST, True, None)
-    if span.start or span.end:
-        return [dated]
-    if after and after.startswith(keys.UNDATED):
-        return [_Part(undated.lower, undated.upper, True, after)]
-    return [dated, undated]
+    if after and span.deployment_id and deployment_of(after.rpartition("#")[2]) != span.deployment_id:
+        raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+    dated = _Part(_lower(span), _upper(span), order == "timestamp")
+    undated = _Part(keys.UNDATED, keys.UNDATED + keys.LAST, forward=True)
+    parts = [dated] if span.start or span.end else [dated, undated]
+    if after is None:
+        return parts
+    if after.startswith(keys.UNDATED):
+        return [replace(undated, after=after)] if undated in parts else []
+    return [*_following(dated, after), *parts[1:]]
+
+
+def _following(part: _Part, after: str) -> list[_Part]:
+    """What is left of a part behind a position, which may lie outside it by now: a session may have shrunk
+    since its last page."""
+    if part.lower <= after <= part.upper:
+        return [replace(part, after=after)]
+    is_before = after < part.lower if part.forward else after > part.upper
+    return [part] if is_before else []
 
 
 def _lower(span: Span) -> str:

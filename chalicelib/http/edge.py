@@ -17,6 +17,7 @@ from chalicelib.settings import Settings
 log = logging.getLogger("nightjar")
 
 MAX_BODY = 1_000_000
+_FIELDS_TOLD = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def _body(model: type[BaseModel], sent: bytes) -> BaseModel:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        fields = {".".join(map(str, each["loc"])) or "body": each["msg"] for each in error.errors()}
+        told_errors = error.errors()[:_FIELDS_TOLD]
+        fields = {".".join(map(str, each["loc"]))[:100] or "body": each["msg"] for each in told_errors}
         told = "; ".join(f"{name}: {why}" for name, why in fields.items())
         raise Invalid(f"This cannot be taken as it is. {told}"[:2000], fields) from error
 

@@ -1,7 +1,9 @@
 """Fields that several bodies share, each with its bounds."""
 
+import unicodedata
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
@@ -13,17 +15,32 @@ from chalicelib.sessions.grouping import MAX_GAP
 T = TypeVar("T")
 
 
+_known_timezones = cache(available_timezones)
+
+
 def _timezone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _known_timezones() - {"localtime", "Factory"}:
         raise ValueError("no IANA time zone, like 'Europe/Berlin'")
     return name
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
+def _degrees(value: float) -> float:
+    return round(value, 9)  # a tenth of a millimetre; DynamoDB's numbers end at 1e-130
+
+
+def _printable(name: str) -> str:
+    if any(unicodedata.category(sign) == "Cc" for sign in name):
+        raise ValueError("it holds control characters")
+    return name
+
+
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_printable)
+]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
 GapSeconds = Annotated[int, Field(gt=0, le=int(MAX_GAP.total_seconds()), strict=True)]
-Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
-Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False)]
+Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), AfterValidator(_degrees)]
+Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_degrees)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 

@@ -13,7 +13,7 @@ from chalicelib import ids
 from chalicelib.aws import objects
 from chalicelib.captures import service as captures
 from chalicelib.captures.rules import Capture, parse_key
-from chalicelib.errors import NotFound, SourceGone
+from chalicelib.errors import Conflict, NotFound, SourceGone
 from chalicelib.ingest import store
 from chalicelib.ingest.reading import read
 from chalicelib.ingest.rules import ObjectCreated, created
@@ -36,12 +36,17 @@ class Ingest:
 
     def object(self, each: ObjectCreated) -> None:
         """Ingests one object. One read of the table when it is known already; else one of S3, one write
-        of S3 per eager thumbnail and one write of the table."""
+        of S3 per eager thumbnail and one write of the table.
+
+        Raises Conflict if another worker was quicker with another version: the queue sends it again.
+        """
         deployment_id = self._deployment_id(each)
         if deployment_id is None:
             return
         capture_id = ids.capture_id(deployment_id, each.bucket, each.key)
         deployment, known = captures.with_deployment(capture_id)
+        if deployment is None:  # or it was made a moment ago
+            deployment, known = captures.with_deployment(capture_id, consistent=True)
         if deployment is None:
             self._keep_unassigned(each, f"there is no deployment with the id {deployment_id}")
             return
@@ -51,7 +56,10 @@ class Ingest:
         try:
             found = objects.read(each.bucket, each.key, self.settings.max_upload_bytes)
         except SourceGone:
-            log.info("%s was removed before it was read", each.key)
+            log.warning("%s was removed before it was read", each.key)
+            return
+        if known and known.facts.version == found.version:
+            log.info("%s is known in a newer version than this event's", capture_id)
             return
         capture = read(
             found, each.key, capture_id, deployment.project_id, settings=self.settings, now=self.now()
@@ -73,7 +81,8 @@ class Ingest:
     def _write(self, capture: Capture, known: Capture | None) -> None:
         if captures.keep(capture, known):
             log.info("%s is %s", capture.id, "read anew" if known else "new")
-        else:
-            # Another worker was quicker with the same object. Its reading stands; if the object has
-            # changed again since, that change has an event of its own.
-            log.info("%s was written by another worker", capture.id)
+            return
+        _, present = captures.with_deployment(capture.id, consistent=True)
+        if present is None or present.facts.version != capture.facts.version:
+            raise Conflict(f"{capture.id} was written by another worker, in another version.")
+        log.info("%s was written by another worker", capture.id)

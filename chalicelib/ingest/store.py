@@ -65,6 +65,6 @@ def listed(limit: int, after: str | None) -> tuple[list[Unassigned], str | None]
     )
 
 
-def count() -> int:
-    """How many there are. One request per some five thousand."""
-    return UnassignedRow.count(keys.UNASSIGNED, index_name=keys.BY_OWNER)
+def count() -> int | None:
+    """How many there are, if that is not too many to count. One request."""
+    return table.count(UnassignedRow, keys.UNASSIGNED, None)

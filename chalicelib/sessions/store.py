@@ -9,6 +9,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Moment, Row
+from chalicelib.errors import Invalid
 from chalicelib.sessions.grouping import Session, Stretch
 
 
@@ -134,6 +135,8 @@ def of_deployment(
     start = None
     if after is not None:
         pk, sk = keys.session(after.rpartition("#")[2])
+        if pk != keys.deployment(deployment_id)[0]:
+            raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
         start = {"pk": {"S": pk}, "sk": {"S": sk}, "at": {"S": after}}
     found = list(
         _timeline(

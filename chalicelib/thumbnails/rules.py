@@ -1,6 +1,5 @@
 """Which thumbnails there are, how large, and when one is fresh. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -71,10 +70,3 @@ def thumbnail_key(capture_id: str, label: str, digest: str, format: Format) -> s
     deployment_id, _, photo = capture_id.rpartition("-")
     extension = {"jpeg": "jpg", "webp": "webp"}[format]
     return f"thumbnails/{deployment_id}/{photo}/{label}-{digest[:20]}.{extension}"
-
-
-def stale(
-    thumbnails: Mapping[str, Thumbnail], specs: tuple[ThumbnailSpec, ...], source_version: str | None
-) -> list[ThumbnailSpec]:
-    """The specs that have no fresh thumbnail among `thumbnails`."""
-    return [spec for spec in specs if not is_fresh(thumbnails.get(spec.label), spec, source_version)]

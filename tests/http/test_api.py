@@ -104,6 +104,8 @@ class TestProjectsAndDeployments:
             ({"name": "x", "session_time_gap_seconds": "2h"}, "session_time_gap_seconds"),
             ({"name": "x", "colour": "red"}, "colour"),
             ({"name": "x", "draft": "perhaps"}, "draft"),
+            ({"name": "a\u0000b"}, "name"),
+            ({"name": "x", **{f"field{number}": 1 for number in range(1000)}}, "field0"),
         ],
     )
     def test_a_project_that_does_not_fit_is_refused_by_field(
@@ -113,6 +115,18 @@ class TestProjectsAndDeployments:
         assert status == 400
         assert field in told["fields"]
         assert api.get("/projects")[1]["results"] == []
+
+    @pytest.mark.parametrize("latitude", [1e-131, 5e-324, 47.123456789123])
+    def test_coordinates_of_any_smallness_are_taken(self, table: str, api: Api, latitude: float) -> None:
+        deployment = a_deployment(a_project())
+        status, told = api.send("PATCH", f"/deployments/{deployment.id}", {"latitude": latitude})
+        assert (status, told["latitude"]) == (200, round(latitude, 9))
+
+    def test_a_body_is_read_as_json_whatever_it_is_called(self, table: str, api: Api) -> None:
+        sent = {**AUTHORISED, "Content-Type": "text/plain"}
+        assert api.send("POST", "/projects", {"name": "x"}, sent)[0] == 201
+        status, told = api.send("POST", "/projects", b"name=x", sent)
+        assert (status, list(told)) == (400, ["detail"])
 
     @pytest.mark.parametrize(
         "change",
@@ -155,13 +169,25 @@ class TestAccess:
             f"/captures?project_id={project.id}&deployment={deployment.id}",
             f"/captures/{capture.id}",
             f"/captures/thumbnails/{capture.id}",
+            f"/captures?project_id={project.id}&event={deployment.id}-saaaaaaaaaa",
             f"/events?project_id={project.id}",
+            f"/events?project_id={project.id}&deployment={deployment.id}",
         ]
         for path in hidden:
             assert api.get(path)[0] == 404, path
         assert api.get("/projects")[1] == {"count": 0, "next": None, "previous": None, "results": []}
         for path in hidden[:6]:
             assert api.get(path, **AUTHORISED)[0] == 200, path
+
+    def test_a_draft_is_told_of_in_the_words_used_for_what_does_not_exist(self, table: str, api: Api) -> None:
+        project = a_project(draft=True)
+        for there, not_there in (
+            (f"/projects/{project.id}", "/projects/paaaaaaaaaa"),
+            (f"/captures?project_id={project.id}", "/captures?project_id=paaaaaaaaaa"),
+            (f"/events?project_id={project.id}", "/events?project_id=paaaaaaaaaa"),
+        ):
+            told = json.dumps(api.get(there)).replace(project.id, "paaaaaaaaaa")
+            assert told == json.dumps(api.get(not_there))
 
     def test_the_original_is_only_for_those_who_may_edit(self, table: str, api: Api) -> None:
         [capture] = add_captures(a_deployment(a_project()), [EVENING])
@@ -264,6 +290,36 @@ class TestCaptures:
         project = a_project()
         status, told = api.get(f"/captures?project_id={project.id}&{query}")
         assert (status, list(told["fields"])) == (400, [query.partition("=")[0]])
+
+    def test_a_cursor_of_another_list_is_refused(self, table: str, api: Api) -> None:
+        project = a_project()
+        deployment, other = a_deployment(project), a_deployment(project)
+        [capture] = add_captures(other, [EVENING])
+        draft = a_project(draft=True)
+        for path, position in (
+            (f"/captures?deployment={deployment.id}&", f"CAPTURE#2026-06-09T21:30:00.000#{capture.id}"),
+            (f"/captures?deployment={deployment.id}&", f"UNDATED#{capture.id}"),
+            (f"/events?deployment={deployment.id}&", f"SESSION#9999-99-99T99:99:99#{other.id}-saaaaaaaaaa"),
+            ("/projects?", f"DRAFT#moths#{draft.id}"),
+        ):
+            forged = base64.urlsafe_b64encode(position.encode()).decode().rstrip("=")
+            status, told = api.get(f"{path}project_id={project.id}&cursor={forged}")
+            assert (status, list(told["fields"])) == (400, ["cursor"]), position
+
+    @pytest.mark.parametrize("ordering", ["timestamp", "-timestamp"])
+    def test_following_next_of_a_session_that_has_shrunk_meanwhile_ends_well(
+        self, real_table: str, dynamodb_local: Engine, api: Api, ordering: str
+    ) -> None:
+        world, project = World(dynamodb_local.url), a_project()
+        deployment = a_deployment(project)
+        add_captures(deployment, [EVENING + timedelta(hours=hour) for hour in range(6)])
+        world.drain()
+        [session] = api.get(f"/events?project_id={project.id}")[1]["results"]
+        path = f"/captures?project_id={project.id}&event={session['id']}&limit=4&ordering={ordering}"
+        following = api.get(path)[1]["next"].removeprefix("http://nightjar.test/api/v2")
+        api.send("PATCH", f"/deployments/{deployment.id}", {"session_time_gap_seconds": 3600})
+        world.drain()
+        assert api.get(following)[0] == 200
 
     def test_a_list_without_a_project_is_refused(self, table: str, api: Api) -> None:
         for path in ("/captures", "/events", "/deployments"):
@@ -375,6 +431,7 @@ class TestUploads:
             ({"filename": "..\\..\\x.jpg"}, 400, "filename"),
             ({"filename": "${filename}"}, 400, "filename"),
             ({"filename": "a\u0000.jpg"}, 400, "filename"),
+            ({"filename": "a\n.jpg"}, 400, "filename"),
             ({"filename": "\ud800.jpg"}, 400, "filename"),
             ({"filename": "ü" * 600 + ".jpg"}, 400, "filename"),
             ({"filename": ""}, 400, "filename"),

@@ -4,7 +4,7 @@ import io
 import json
 import random
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -15,9 +15,10 @@ from PIL import Image
 from world import Killed, Reaper, World, a_deployment, a_project, standing
 
 from chalicelib import ids
+from chalicelib.aws.table import Row
 from chalicelib.captures import store as captures
 from chalicelib.captures import timeline
-from chalicelib.captures.rules import Capture
+from chalicelib.captures.rules import Capture, Facts
 from chalicelib.deployments import service as deployments
 from chalicelib.deployments.rules import Deployment
 from chalicelib.ingest import store as unassigned
@@ -114,6 +115,60 @@ def test_a_replaced_object_is_read_anew_under_the_same_id(table: str, drop: Any)
     capture = capture_in(deployment, "20260609_213000.jpg")
     assert capture.facts.width == 96
     assert capture.thumbnails["small"].source_version == capture.facts.version
+
+
+def test_a_late_event_of_an_older_version_reads_nothing_anew(table: str, s3: Any, drop: Any) -> None:
+    deployment = a_deployment(a_project())
+    key = f"photos/{deployment.id}/20260609_213000.jpg"
+    old, new = drop(key, photograph(64, 48)), drop(key, photograph(96, 48))
+    ingest(new)
+    with Meter() as meter:
+        assert ingest(old) == {"batchItemFailures": []}
+    assert dict(meter.requests) == {"BatchGetItem": 1}
+
+
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_replacement_that_another_worker_overtakes_comes_again(
+    real_table: str, drop: Any, is_known: bool
+) -> None:
+    deployment = a_deployment(a_project())
+    key = f"photos/{deployment.id}/20260609_213000.jpg"
+    if is_known:
+        ingest(drop(key, photograph(32, 24)))
+    drop(key, photograph(64, 48))
+    newer: list[str] = []
+
+    def overtaken(**_: Any) -> None:
+        # While the newer version's worker is about to write, the older version's worker writes.
+        events.unregister("before-call.dynamodb.PutItem", overtaken)
+        row = captures.row_of(stale)
+        row.save()
+
+    capture_id = ids.capture_id(deployment.id, PHOTOS, key)
+    at = datetime(2026, 6, 9, 21, 30)
+    stale = Capture(capture_id, deployment.project_id, at, 0, facts_of(key, "an older version"))
+    newer.append(drop(key, photograph(96, 48)))
+    events = Row._get_connection().connection.client.meta.events
+    events.register("before-call.dynamodb.PutItem", overtaken)
+    assert ingest(*newer) == {"batchItemFailures": [{"itemIdentifier": "message-0"}]}
+    assert ingest(*newer) == {"batchItemFailures": []}
+    assert capture_in(deployment, "20260609_213000.jpg").facts.width == 96
+
+
+def facts_of(key: str, version: str) -> Facts:
+    now = datetime.now(UTC)
+    filename = key.rpartition("/")[2]
+    return Facts(key=key, filename=filename, version=version, size=1, last_modified=now, state="ready")
+
+
+def test_a_deployment_of_this_very_moment_is_known(table: str, drop: Any) -> None:
+    deployment = a_deployment(a_project())
+    with Meter() as meter:
+        ingest(drop(f"photos/{deployment.id}/20260609_213000.jpg", photograph()))
+    assert meter.requests["BatchGetItem"] == 1
+    with Meter() as meter:
+        ingest(drop("photos/daaaaaaaaaa/20260609_213000.jpg", photograph()))
+    assert dict(meter.requests) == {"BatchGetItem": 2, "UpdateItem": 1}
 
 
 def test_time_comes_from_exif_where_the_name_has_none(table: str, drop: Any) -> None:

@@ -2,20 +2,25 @@
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from world import Killed, Reaper, World, a_capture, a_deployment, a_project, standing
+from world import Killed, Reaper, World, a_capture, a_deployment, a_project, add_captures, standing
 
+from chalicelib.aws import stream
 from chalicelib.aws.clock import now
+from chalicelib.aws.table import Row
 from chalicelib.captures import store as captures
 from chalicelib.captures import timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.deployments import service as deployments
+from chalicelib.deployments import settled
+from chalicelib.deployments.rules import Deployment
 from chalicelib.projects import service as projects
 from chalicelib.sessions.grouping import Rule, group
 from chalicelib.settling import store as marks
-from chalicelib.settling.rules import Owner
+from chalicelib.settling.rules import Owner, Touched
 from localstack.embedded.engines import Engine
 
 START = datetime(2026, 6, 9, 20)
@@ -129,3 +134,123 @@ def test_settlers_side_by_side_neither_lose_nor_count_twice(real_table: str, dyn
 
 def _marked() -> list[Owner]:
     return marks.older_than(now() + timedelta(days=1), 100)
+
+
+def test_a_change_too_large_for_one_transaction_survives_a_death_between_two(
+    real_table: str, dynamodb_local: Engine
+) -> None:
+    """An hourly camera is cut at the cap; one earlier photograph moves every cut of two hundred days."""
+    clock = Clock()
+    world = World(dynamodb_local.url, now=clock)
+    station = a_deployment(a_project())
+    add_captures(station, [START + timedelta(hours=hour) for hour in range(200 * 25)])
+    world.drain(batch=2000)
+    captures.add(a_capture(station, START - timedelta(minutes=30)))
+    written = Transactions(die_before=2)
+    with written, pytest.raises(Killed):
+        world.drain()
+    assert written.seen == 2
+    for _ in range(4):
+        clock.ahead += timedelta(minutes=2)
+        world.settling.overdue()
+        world.drain()
+    truth = group(timeline.taken(station.id), Rule())
+    assert len(truth) == 201
+    assert [(s.start, s.end, s.captures_count) for s in standing(station)] == [
+        (i.start, i.end, i.captures_count) for i in truth
+    ]
+    assert deployments.find(station.id, consistent=True).counts.captures_count == 5001
+    assert _marked() == []
+
+
+class Transactions:
+    """Kills whoever asks for the transaction of that number, and all it asks for afterwards."""
+
+    def __init__(self, die_before: int) -> None:
+        self.seen, self._last = 0, die_before
+
+    def __enter__(self) -> None:
+        self._events = Row._get_connection().connection.client.meta.events
+        self._events.register_first("before-call.dynamodb", self._strike)
+
+    def __exit__(self, *_: object) -> None:
+        self._events.unregister("before-call.dynamodb", self._strike)
+
+    def _strike(self, event_name: str, **_: object) -> None:
+        self.seen += event_name.endswith("TransactWriteItems") and self.seen < self._last
+        if self.seen >= self._last:
+            raise Killed
+
+
+def test_a_rule_that_changes_while_a_settler_begins_is_not_lost(
+    real_table: str, dynamodb_local: Engine
+) -> None:
+    world = World(dynamodb_local.url)
+    station = a_deployment(a_project())
+    add_captures(station, [START, START + timedelta(hours=3)])
+    world.drain()
+    events = Row._get_connection().connection.client.meta.events
+
+    def change_the_rule(**_: object) -> None:
+        """Right after a settler has taken its lease, and has so read the old rule."""
+        events.unregister("after-call.dynamodb.UpdateItem", change_the_rule)
+        seen = deployments.find(station.id, consistent=True)
+        changed = replace(seen, session_time_gap_seconds=4 * 3600)
+        deployments.change(changed, seen.updated_at, now())
+        World(dynamodb_local.url).settling.changes(stream.changes({"Records": world.records()}))
+
+    marks.put(_all_of(station), now())
+    events.register("after-call.dynamodb.UpdateItem", change_the_rule)
+    world.settling.deferred(Owner("DEPLOYMENT", station.id))
+    assert [mark.part for mark in marks.of_owner(Owner("DEPLOYMENT", station.id))] == ["ALL"]
+    world.settling.deferred(Owner("DEPLOYMENT", station.id))
+    assert len(standing(station)) == 1
+
+
+def test_a_settler_that_slept_past_its_lease_removes_no_mark(real_table: str, dynamodb_local: Engine) -> None:
+    clock = Clock()
+    world = World(dynamodb_local.url, now=clock)
+    station = a_deployment(a_project())
+    add_captures(station, [START])
+    world.drain()
+    marks.put(_all_of(station), clock())
+    owner = Owner("DEPLOYMENT", station.id)
+    events = Row._get_connection().connection.client.meta.events
+
+    def oversleep(**_: object) -> None:
+        """Between the lease and the first look at the timeline, another takes the lease over."""
+        events.unregister("before-call.dynamodb.Query", oversleep)
+        clock.ahead += timedelta(minutes=2)
+        assert settled.take_lease(station.id, clock)
+
+    def after_the_marks(**_: object) -> None:
+        events.unregister("after-call.dynamodb.UpdateItem", after_the_marks)
+        events.register("before-call.dynamodb.Query", oversleep)
+
+    events.register("after-call.dynamodb.UpdateItem", after_the_marks)
+    world.settling.deferred(owner)
+    assert [mark.part for mark in marks.of_owner(owner)] == ["ALL"]
+
+
+def _all_of(station: Deployment) -> Touched:
+    touched = Touched()
+    touched.everything(Owner("DEPLOYMENT", station.id))
+    return touched
+
+
+def test_an_owner_with_very_many_marks_hides_no_other(real_table: str, dynamodb_local: Engine) -> None:
+    clock = Clock()
+    world = World(dynamodb_local.url, now=clock)
+    station = a_deployment(a_project())
+    touched = Touched()
+    for day in range(150):
+        touched.capture(
+            Owner("DEPLOYMENT", "dgone222222"), f"CAPTURE#{START + timedelta(days=day):%FT%T}.000#c"
+        )
+    marks.put(touched, clock())
+    add_captures(station, [START])
+    marks.put(_all_of(station), clock())
+    clock.ahead += timedelta(minutes=5)
+    assert world.settling.overdue() == 2
+    world.drain()
+    assert len(standing(station)) == 1

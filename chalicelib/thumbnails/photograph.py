@@ -3,6 +3,8 @@
 No pixel is decoded here: a bomb costs no more than its header.
 """
 
+import logging
+import warnings
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Literal
@@ -25,6 +27,10 @@ CONTENT_TYPES: dict[Format, str] = {
     "BMP": "image/bmp",
     "GIF": "image/gif",
 }
+
+# Pillow thinks aloud about every odd tag. What matters of it is said once, as the reason on the capture.
+logging.getLogger("PIL").setLevel(logging.CRITICAL)
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 # Pillow allocates for some formats while it reads the header, after this check of its own and before ours.
 # It warns from this many pixels on and refuses twice as many.

@@ -9,50 +9,24 @@ import email.utils
 import random
 import threading
 import time
-import uuid
-import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import requests
 
-CONNECT_SECONDS = 5.0
-READ_SECONDS = 60.0
+from cli.form import Form, StoppedError
+from cli.photographs import content_type
+from cli.reasons import CONNECT_SECONDS, READ_SECONDS, api_reason, network_reason, storage_reason
+
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.5
 LONGEST_PAUSE_SECONDS = 60.0
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _TROUBLE = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
-
-_CONTENT_TYPES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".mpo": "image/mpo",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".bmp": "image/bmp",
-    ".gif": "image/gif",
-}
-_MAGIC = (
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"\x89PNG\r\n\x1a\n", "image/png"),
-    (b"II*\x00", "image/tiff"),
-    (b"MM\x00*", "image/tiff"),
-    (b"II+\x00", "image/tiff"),
-    (b"MM\x00+", "image/tiff"),
-    (b"GIF87a", "image/gif"),
-    (b"GIF89a", "image/gif"),
-    (b"BM", "image/bmp"),
-)
-
-EXTENSIONS = frozenset(_CONTENT_TYPES)
 
 
 class CallError(Exception):
@@ -66,10 +40,6 @@ class CallError(Exception):
         self.status = status
 
 
-class StoppedError(Exception):
-    """`Client.stop()` was called while this call was under way."""
-
-
 @dataclass(frozen=True)
 class Receipt:
     """What became of one photograph. `present`: the server had these very bytes, nothing was sent."""
@@ -77,16 +47,6 @@ class Receipt:
     capture_id: str
     sha256: str
     present: bool
-
-
-def content_type(filename: str, head: bytes) -> str:
-    """The type by the first bytes of a file, and where they say nothing by its extension."""
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "image/webp"
-    for magic, kind in _MAGIC:
-        if head.startswith(magic):
-            return kind
-    return _CONTENT_TYPES.get(PurePosixPath(filename).suffix.lower(), "application/octet-stream")
 
 
 class Client:
@@ -165,7 +125,7 @@ class Client:
             lambda: self._session.request(method, url, auth=self._sign, **_common(), **request), attempts
         )
         if not answer.ok or answer.is_redirect:
-            raise CallError(_api_reason(answer), answer.status_code)
+            raise CallError(api_reason(answer), answer.status_code)
         try:
             value = answer.json()
         except requests.JSONDecodeError:
@@ -177,7 +137,7 @@ class Client:
     def _post_form(
         self, url: str, fields: Mapping[str, str], data: bytes, on_bytes: Callable[[int], None]
     ) -> None:
-        form = _Form(fields, data, on_bytes, self._stopping)
+        form = Form(fields, data, on_bytes, self._stopping)
 
         def post() -> requests.Response:
             form.rewind()
@@ -187,7 +147,7 @@ class Client:
 
         answer = self._attempt(post, ATTEMPTS)
         if answer.status_code not in (200, 201, 204):
-            raise CallError(_storage_reason(answer), answer.status_code)
+            raise CallError(storage_reason(answer), answer.status_code)
 
     def _attempt(self, call: Callable[[], requests.Response], attempts: int) -> requests.Response:
         """The answer of the last attempt needed. Network trouble, 429 and 5xx are worth another."""
@@ -198,7 +158,7 @@ class Client:
             except requests.RequestException as error:
                 self._check()
                 if attempt == attempts or not isinstance(error, _TROUBLE):
-                    raise CallError(_network_reason(error)) from error
+                    raise CallError(network_reason(error)) from error
                 self._pause(_pause_seconds(attempt))
             else:
                 if attempt == attempts or not _worth_repeating(answer):
@@ -224,60 +184,6 @@ class Client:
             self._here.session = requests.Session()
         session: requests.Session = self._here.session
         return session
-
-
-class _Form:
-    """A multipart form with a file at its end, read in pieces so that sending can be watched and stopped."""
-
-    def __init__(
-        self,
-        fields: Mapping[str, str],
-        data: bytes,
-        on_bytes: Callable[[int], None],
-        stopping: threading.Event,
-    ) -> None:
-        boundary = uuid.uuid4().hex
-        self.content_type = f"multipart/form-data; boundary={boundary}"
-        # The photograph's own name stays out of the form: the key among the fields decides, and
-        # quotes or line breaks in a name would need escaping that storages disagree about.
-        parts = [*fields.items(), ('file"; filename="file', "")]
-        head = "\r\n".join(
-            f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}'
-            for name, value in parts
-        )
-        self._pieces = [
-            memoryview(head.encode()),
-            memoryview(data),
-            memoryview(f"\r\n--{boundary}--\r\n".encode()),
-        ]
-        self._length = sum(map(len, self._pieces))
-        self._on_bytes = on_bytes
-        self._stopping = stopping
-        self._piece = self._at = self._told = 0
-
-    def __len__(self) -> int:
-        return self._length
-
-    def rewind(self) -> None:
-        """Back to the beginning, for the next attempt."""
-        self._on_bytes(-self._told)
-        self._piece = self._at = self._told = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes, at most `size`; none at the end."""
-        if self._stopping.is_set():
-            raise StoppedError
-        while self._piece < len(self._pieces):
-            piece = self._pieces[self._piece]
-            part = piece[self._at : self._at + size] if size >= 0 else piece[self._at :]
-            if part:
-                self._at += len(part)
-                if self._piece == 1:
-                    self._told += len(part)
-                    self._on_bytes(len(part))
-                return bytes(part)
-            self._piece, self._at = self._piece + 1, 0
-        return b""
 
 
 def path_segment(value: str) -> str:
@@ -318,42 +224,3 @@ def _retry_after(answer: requests.Response) -> float | None:
     else:
         return None
     return min(max(seconds, 0.0), LONGEST_PAUSE_SECONDS)
-
-
-def _network_reason(error: requests.RequestException) -> str:
-    url = urlsplit(error.request.url or "") if error.request else urlsplit("")
-    where = f"{url.scheme}://{url.netloc}" if url.netloc else "the server"
-    if isinstance(error, requests.ConnectTimeout):
-        return f"no connection to {where} within {CONNECT_SECONDS:.0f} s"
-    if isinstance(error, requests.Timeout):
-        return f"no answer from {where} within {READ_SECONDS:.0f} s"
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"{where} has no certificate this machine trusts: {error}"
-    if isinstance(error, requests.ConnectionError):
-        return f"no connection to {where}"
-    return str(error)
-
-
-def _api_reason(answer: requests.Response) -> str:
-    if answer.is_redirect:
-        return f"the server moved to {answer.headers['Location']}: use that address"
-    try:
-        body = answer.json()
-    except requests.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict) or "detail" not in body:
-        return f"{answer.status_code} {answer.reason} from {answer.url}"
-    fields = body.get("fields") or {}
-    detail = str(body["detail"])
-    more = (f"{name}: {why}" for name, why in fields.items() if str(why) not in detail)
-    return "; ".join([detail, *more])
-
-
-def _storage_reason(answer: requests.Response) -> str:
-    """S3 answers in XML: <Error><Code>…</Code><Message>…</Message></Error>."""
-    try:
-        error = ET.fromstring(answer.content)  # noqa: S314 - a few elements from the storage we were sent to
-    except ET.ParseError:
-        return f"the storage refused it: {answer.status_code} {answer.reason}"
-    said = ": ".join(filter(None, (error.findtext("Code"), error.findtext("Message"))))
-    return f"the storage refused it: {said or answer.status_code}"

@@ -17,7 +17,9 @@ from typing import Protocol
 
 from rich.filesize import decimal
 
-from cli.client import EXTENSIONS, CallError, Client, Receipt, StoppedError
+from cli.client import CallError, Client, Receipt
+from cli.form import StoppedError
+from cli.photographs import EXTENSIONS
 
 LARGEST_BYTES = 512 * 1024 * 1024
 

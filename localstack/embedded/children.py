@@ -70,6 +70,7 @@ def start_engine(
     port: int | None,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    ready_seconds: float = READY_SECONDS,
 ) -> Engine:
     """Starts `command(port)` and returns once it answers HTTP there.
 
@@ -80,7 +81,7 @@ def start_engine(
         attempts -= 1
         chosen = port or free_port()
         try:
-            return _start(name, version, command(chosen), chosen, environment or {}, cwd)
+            return _start(name, version, command(chosen), chosen, environment or {}, cwd, ready_seconds)
         except EngineError:
             if not attempts:
                 raise
@@ -93,6 +94,7 @@ def _start(
     port: int,
     environment: Mapping[str, str],
     cwd: Path | None,
+    ready_seconds: float,
 ) -> Engine:
     said = tempfile.TemporaryFile()  # noqa: SIM115 - read here only if the start fails; the child keeps it
     process = subprocess.Popen(
@@ -106,7 +108,7 @@ def _start(
     )
     engine = Engine(name, version, f"http://127.0.0.1:{port}", process)
     try:
-        _await_answer(engine)
+        _await_answer(engine, ready_seconds)
     except BaseException as error:
         engine.stop()
         if isinstance(error, EngineError):
@@ -117,15 +119,15 @@ def _start(
     return engine
 
 
-def _await_answer(engine: Engine) -> None:
-    deadline = time.monotonic() + READY_SECONDS
+def _await_answer(engine: Engine, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if not engine.running:
             raise EngineError(f"{engine.name} ended while starting:")
         if status_of(engine.url) is not None:
             return
         time.sleep(POLL_SECONDS)
-    raise EngineError(f"{engine.name} did not answer within {READY_SECONDS:.0f} s:")
+    raise EngineError(f"{engine.name} did not answer within {seconds:.0f} s:")
 
 
 def status_of(url: str, path: str = "/", timeout: float = 5.0) -> int | None:

@@ -6,6 +6,7 @@ engine.stop()
 """
 
 import importlib.metadata
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localstack.embedded import dynamodb_local
-from localstack.embedded.children import Engine, EngineError, start_engine
+from localstack.embedded.children import READY_SECONDS, Engine, EngineError, start_engine
 from localstack.embedded.java import OLDEST, find_java
 
 __all__ = ["Engine", "EngineError", "Engines", "start_dynamodb_local", "start_engines", "start_moto"]
@@ -23,7 +24,11 @@ HEAP = "-Xmx1g"
 # Photographs go to unnamed temporary files beyond this size, else a night of them fills the memory.
 S3_BYTES_IN_MEMORY = 1 << 20
 
-_MOTO = Path(__file__).with_name("moto_server.py")
+MANY_OBJECTS = 5000
+OBJECTS_PER_SECOND = 500
+"""Read back at a start, at the very least; it is rather ten thousand."""
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 MOTO_LIMITS = """\
 No DynamoDB Local, so moto keeps the table: fine for looking around, not for real nights.
@@ -53,19 +58,34 @@ def start_dynamodb_local(port: int | None = None, data: Path | None = None) -> E
     return start_engine("DynamoDB Local", dynamodb_local.VERSION, command, port=port, cwd=home)
 
 
-def start_moto(port: int | None = None) -> Engine:
-    """Starts moto's server in a process of its own and returns once it answers. All in memory."""
+def start_moto(port: int | None = None, data: Path | None = None) -> Engine:
+    """Starts moto's server in a process of its own and returns once it answers.
+
+    All in memory, or with the objects of S3 kept in the folder `data`, put back before it answers.
+    """
+    kept = _kept(data) if data else 0
+    if kept >= MANY_OBJECTS:
+        print(f"Putting {kept:,} photographs and thumbnails back ...", flush=True)
 
     def command(chosen: int) -> Sequence[str]:
-        return [sys.executable, "-P", str(_MOTO), str(chosen)]
+        module = [sys.executable, "-P", "-m", "localstack.embedded.moto_server", str(chosen)]
+        return [*module, str(data.resolve())] if data else module
 
     return start_engine(
         "moto",
         importlib.metadata.version("moto"),
         command,
         port=port,
-        environment={"MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(S3_BYTES_IN_MEMORY)},
+        environment={
+            "MOTO_S3_DEFAULT_KEY_BUFFER_SIZE": str(S3_BYTES_IN_MEMORY),
+            "PYTHONPATH": os.pathsep.join(filter(None, [str(_ROOT), os.environ.get("PYTHONPATH")])),
+        },
+        ready_seconds=READY_SECONDS + kept / OBJECTS_PER_SECOND,
     )
+
+
+def _kept(data: Path) -> int:
+    return sum(1 for _ in data.glob("*/*.note.json"))
 
 
 @dataclass(frozen=True)
@@ -87,20 +107,21 @@ class Engines:
 
 
 def start_engines(data: Path | None = None) -> Engines:
-    """Starts moto and DynamoDB Local, the latter with its table on disk in `data` if given.
+    """Starts moto and DynamoDB Local; both keep what they have in the folder `data`, if given.
 
     Where DynamoDB Local cannot be had, moto keeps the table too, and a line says so. But a table that
     is to be kept on disk needs it: then its absence is an error, an EngineError.
     """
     with ThreadPoolExecutor() as starting:
-        moto_starts = starting.submit(start_moto)
-        table_starts = starting.submit(start_dynamodb_local, data=data)
-    moto = moto_starts.result()
-    error = table_starts.exception()
+        moto_starts = starting.submit(start_moto, data=data / "objects" if data else None)
+        table_starts = starting.submit(start_dynamodb_local, data=data / "table" if data else None)
+    error = moto_starts.exception() or table_starts.exception()
     if error is None:
-        return Engines(table_starts.result(), moto)
-    if not isinstance(error, EngineError) or data is not None:
-        moto.stop()
-        raise error
-    print(f"{error}\n{MOTO_LIMITS}", flush=True)
-    return Engines(moto, moto)
+        return Engines(table_starts.result(), moto_starts.result())
+    if moto_starts.exception() is None and isinstance(error, EngineError) and data is None:
+        print(f"{error}\n{MOTO_LIMITS}", flush=True)
+        return Engines(moto_starts.result(), moto_starts.result())
+    for started in (moto_starts, table_starts):
+        if started.exception() is None:
+            started.result().stop()
+    raise error

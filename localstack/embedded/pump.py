@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 log = logging.getLogger("nightjar.embedded")
 
+STOP_SECONDS = 30.0
+"""How long stopping waits for running handlers: a batch of ten large photographs may take as long."""
 RECOVERY_SECONDS = 1.0
 """How long a thread rests after a turn that failed, for example because an engine did not answer."""
 
@@ -39,7 +41,7 @@ class Pump(ABC):
         for thread in self._threads:
             thread.start()
 
-    def stop(self, timeout: float = 10.0) -> None:
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
         """Takes nothing new on and lets running handlers finish, for `timeout` seconds at most."""
         self.stopping.set()
         for thread in self._threads:

@@ -5,6 +5,7 @@ import socket
 import sys
 import threading
 import time
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,7 +22,7 @@ LARGEST_BODY = 10 * 1000 * 1000
 LARGEST_TARGET = 8 * 1024
 """Bytes of a request's path and query; API Gateway takes about as much."""
 IDLE_SECONDS = 60
-STOP_SECONDS = 3.0
+STOP_SECONDS = 10.0
 LINGER_SECONDS = 2.0
 
 
@@ -58,14 +59,15 @@ class Server:
         self._thread.start()
 
     def stop(self) -> None:
-        """Takes no more connections, lets running requests finish for some seconds, closes."""
+        """Takes no more connections and ends idle ones, lets running requests finish for some seconds.
+
+        When it returns, no request begins in the app any more.
+        """
         if self._thread.ident is not None:  # shutdown() waits for a loop to end, even for one never begun
             self._http.shutdown()
             self._thread.join()
-        deadline = time.monotonic() + STOP_SECONDS
-        while self._http.answering and time.monotonic() < deadline:
-            time.sleep(0.02)
         self._http.server_close()
+        self._http.stop(STOP_SECONDS)
 
 
 class _HTTP(ThreadingHTTPServer):
@@ -78,20 +80,47 @@ class _HTTP(ThreadingHTTPServer):
         self.socket = claimed
         self.server_address = claimed.getsockname()
         self.gateway = gateway
-        self.answering = 0
-        self._lock = threading.Lock()
+        self._open: dict[socket.socket, bool] = {}  # whether a request is under way there
+        self._stopping = self._stopped = False
+        self._changed = threading.Condition()
+
+    def stop(self, seconds: float) -> None:
+        """Ends idle connections at once, the others after their running request, but not later than this."""
+        with self._changed:
+            self._stopping = True
+            for connection, busy in self._open.items():
+                if not busy:
+                    _read_no_more(connection)
+            if not self._changed.wait_for(lambda: not self._open, seconds):
+                log.warning("%d requests are still running and are left behind", len(self._open))
+            self._stopped = True
+
+    def began(self, connection: socket.socket, *, busy: bool) -> None:
+        """A connection is there; with `busy`, a request has begun to come in on it."""
+        with self._changed:
+            self._open[connection] = busy
+            if self._stopping and not busy:
+                _read_no_more(connection)
+
+    def ended(self, connection: socket.socket) -> None:
+        """A connection is about to be closed."""
+        with self._changed:
+            self._open.pop(connection, None)
+            self._changed.notify_all()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether answers should be the last of their connections."""
+        return self._stopping
 
     def answer(self, method: str, target: str, headers: dict[str, str], body: bytes) -> Answer:
-        with self._lock:
-            self.answering += 1
+        if self._stopped:
+            return problem(503, "The service is stopping.")
         try:
             return self.gateway.answer(method, target, headers, body)
         except Exception:  # the edge: a request must get an answer and the connection must live
             log.exception("%s %s failed outside the app", method, target)
             return problem(500, "Internal server error.")
-        finally:
-            with self._lock:
-                self.answering -= 1
 
     def handle_error(self, _request: Any, client_address: Any) -> None:
         error = sys.exception()
@@ -110,6 +139,24 @@ class _Request(BaseHTTPRequestHandler):
     # Head and body in one packet, sent at once: else every answer on a kept connection takes 40 ms.
     wbufsize = -1
     disable_nagle_algorithm = True
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.began(self.connection, busy=False)
+
+    def finish(self) -> None:
+        try:
+            super().finish()
+        finally:
+            self.server.ended(self.connection)
+
+    def parse_request(self) -> bool:
+        self.server.began(self.connection, busy=True)
+        return super().parse_request()
+
+    def handle_one_request(self) -> None:
+        super().handle_one_request()
+        self.server.began(self.connection, busy=False)
 
     def answer_request(self) -> None:
         refusal = self._refusal()
@@ -183,7 +230,7 @@ class _Request(BaseHTTPRequestHandler):
                 self.send_header(name, _one_line(str(one)))
         if answer.status >= 200 and answer.status not in (204, 304):
             self.send_header("Content-Length", str(len(answer.body)))
-        if close:
+        if close or self.server.stopping:
             self.send_header("Connection", "close")  # also sets close_connection
         self.end_headers()
         if self.command != "HEAD" and answer.status not in (204, 304):
@@ -193,6 +240,12 @@ class _Request(BaseHTTPRequestHandler):
 
 for _method in METHODS:
     setattr(_Request, f"do_{_method}", _Request.answer_request)
+
+
+def _read_no_more(connection: socket.socket) -> None:
+    """Ends the waiting for a request; one that has arrived by now is still read, and answered."""
+    with suppress(OSError):  # the client was quicker
+        connection.shutdown(socket.SHUT_RD)
 
 
 def _one_line(value: str) -> str:

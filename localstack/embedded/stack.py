@@ -10,21 +10,18 @@ import importlib
 import json
 import os
 import secrets
-import sys
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from localstack.embedded.catching_up import catch_up
 from localstack.embedded.children import status_of
 from localstack.embedded.clients import Clients, connect
 from localstack.embedded.delivery import Record
 from localstack.embedded.engines import Engines, start_engines
 from localstack.embedded.invocation import Function, Handler
-from localstack.embedded.keeping import after_keeping, keeper_pump
-from localstack.embedded.originals import Originals
 from localstack.embedded.pump import Pump
 from localstack.embedded.pumps import QueuePump, SchedulePump, StreamPump
 from localstack.embedded.quiet import wait_until_quiet
@@ -38,7 +35,6 @@ SETTLE_LANES = 4
 SETTLE_WINDOW = 1.0  # seconds, as app.py asks of AWS: photographs that come together are settled together
 WATCH_SECONDS = 60.0
 READY_PATH = "/api/v2/status"
-KEEPING_SECONDS = 5.0
 CONFIG = TEMPLATE.with_name("config.json")
 
 
@@ -93,15 +89,14 @@ class Stack:
             starting.callback(_restore_environment, dict(os.environ))
             _forget_aws()
             self._start_engines(starting)
-            originals = self._keep_originals()
             self._set_environment()
             module = importlib.import_module(self._app_module)
             self.app = module.app
-            self._make_pumps(module, originals)
+            self._make_pumps(module)
             starting.callback(self._stop_pumps)
             self._server = Server(self.app, claimed)
             starting.callback(self._server.stop)
-            self._put_back(originals)
+            self._catch_up()
             for pump in [*self._queues, *self._streams, *self._schedules]:
                 pump.start()
             self._server.start()
@@ -127,7 +122,7 @@ class Stack:
 
     def _start_engines(self, starting: ExitStack) -> None:
         if self._given_engines is None:
-            self.engines = start_engines(self._data / "table" if self._data else None)
+            self.engines = start_engines(self._data)
             starting.callback(self.engines.stop)
         else:
             self.engines = self._given_engines
@@ -138,24 +133,15 @@ class Stack:
         os.environ.update(environment(self.resources, self.engines))
         os.environ["NIGHTJAR_ADMIN_TOKEN_SHA256"] = hashlib.sha256(self.token.encode()).hexdigest()
 
-    def _keep_originals(self) -> Originals | None:
-        if self._data is None:
-            return None
-        originals = Originals(self.clients.s3, self._data / "objects")
-        buckets = self.resources.buckets.values()
-        self._queues.append(keeper_pump(self.clients, originals, buckets, f"{self._prefix}keeper"))
-        return originals
-
-    def _make_pumps(self, module: Any, originals: Originals | None) -> None:
+    def _make_pumps(self, module: Any) -> None:
         seconds = timeouts(CONFIG)
 
         def function(name: str, handler: Handler) -> Function:
             return Function(name, handler, seconds.get(name, seconds["*"]))
 
-        ingest = after_keeping(originals, module.ingest) if originals else module.ingest
         sqs, queues = self.clients.sqs, self.resources.queues
         self._queues += [
-            QueuePump(sqs, queues["IngestQueue"], function("ingest", ingest), workers=INGEST_WORKERS),
+            QueuePump(sqs, queues["IngestQueue"], function("ingest", module.ingest), workers=INGEST_WORKERS),
             QueuePump(sqs, queues["JobsQueue"], function("work", module.work), workers=JOB_WORKERS, batch=1),
         ]
         self._streams.append(
@@ -177,9 +163,12 @@ class Stack:
             MessageBody=failure_message(record, shard, "settle", tries),
         )
 
-    def _put_back(self, originals: Originals | None) -> None:
-        if originals is not None:
-            originals.put_back(sys.stderr)
+    def _catch_up(self) -> None:
+        if self._data is None:
+            return
+        missing = catch_up(self.clients, self.resources)
+        if missing:
+            print(f"Catching up on {missing:,} photographs that were sent before ...", flush=True)
 
     def _check_ready(self) -> None:
         status = status_of(self.url, self._ready_path, timeout=30)
@@ -187,13 +176,8 @@ class Stack:
             raise RuntimeError(f"The API does not work: it answers {status} to {self._ready_path}.")
 
     def _stop_pumps(self) -> None:
-        keepers = self._queues[:1] if self._data else []
-        sources = [pump for pump in self._queues if pump not in keepers]
-        _stop([*self._schedules, *sources])
+        _stop([*self._schedules, *self._queues])
         _stop(self._streams)
-        for keeper in keepers:
-            _await_empty(keeper)
-        _stop(keepers)
 
 
 def timeouts(path: Path) -> dict[str, float]:
@@ -216,12 +200,6 @@ def _stop(pumps: Sequence[Pump]) -> None:
         pump.stopping.set()
     for pump in pumps:
         pump.stop()
-
-
-def _await_empty(keeper: QueuePump) -> None:
-    deadline = time.monotonic() + KEEPING_SECONDS
-    while not keeper.empty() and time.monotonic() < deadline:
-        time.sleep(0.05)
 
 
 def _forget_aws() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from localstack.embedded.delivery import RETRIES, Delivery, Record
 from localstack.embedded.files import write_whole
 from localstack.embedded.invocation import Function
-from localstack.embedded.pump import Pump
+from localstack.embedded.pump import STOP_SECONDS, Pump
 from localstack.embedded.shards import Shards
 from localstack.embedded.stream_records import lambda_record
 
@@ -68,7 +68,7 @@ class StreamPump(Pump):
             lane.start()
         super().start()
 
-    def stop(self, timeout: float = 10.0) -> None:
+    def stop(self, timeout: float = STOP_SECONDS) -> None:
         super().stop(timeout)
         for lane in self._lanes:
             lane.stop(timeout)

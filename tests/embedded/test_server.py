@@ -283,3 +283,39 @@ def test_stopping_waits_for_running_requests_but_not_for_idle_connections() -> N
         assert answer.result()[0].status == 200
     idle.close()
     busy.close()
+
+
+def test_while_stopping_every_request_is_answered_or_refused_but_never_fails() -> None:
+    app = Chalice(app_name="busy")
+    stopped = threading.Event()
+    statuses: list[int] = []
+    late: list[bool] = []
+
+    @app.route("/busy")
+    def busy() -> dict[str, bool]:
+        time.sleep(0.01)
+        late.append(stopped.is_set())
+        return {"done": True}
+
+    def client() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        try:
+            while True:
+                answer, _ = ask(connection, "GET", "/busy")
+                statuses.append(answer.status)
+        except (OSError, http.client.HTTPException):
+            connection.close()
+
+    server = Server(app, claim(0))
+    server.start()
+    with ThreadPoolExecutor(8) as clients:
+        asking = [clients.submit(client) for _ in range(8)]
+        time.sleep(0.3)
+        start = time.monotonic()
+        server.stop()
+        stopped.set()
+        assert time.monotonic() - start < 2
+        for each in asking:
+            each.result(5)
+    assert set(statuses) == {200}
+    assert not any(late)

@@ -112,11 +112,11 @@ def _with_gap(value, seconds: int):  # type: ignore[no-untyped-def]
 
 
 def test_one_more_capture_costs_the_same_in_a_small_and_in_a_large_deployment(
-    real_table: str, dynamodb_local: Engine
+    young_engine: Engine,
 ) -> None:
     costs = {}
     for size in (100, 20_000):
-        world = World(dynamodb_local.url)
+        world = World(young_engine.url)
         deployment = a_deployment(a_project())
         # A hundred captures a night, so that only the number of nights differs.
         nights = [night(EVENING + timedelta(days=day), 100, minutes=4) for day in range(size // 100)]

@@ -68,8 +68,8 @@ def table(engine: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def young_engine() -> Iterator[Engine]:
-    """A DynamoDB Local of its own with an empty table, for tests of many thousand rows: each request to
-    a table costs an older one more, by a quarter of a millisecond for every thousand records in its streams."""
+    """A DynamoDB Local of its own with an empty table, for tests of many thousand rows: in an older one
+    each request takes a quarter of a millisecond more for every thousand records in its streams."""
     engine = start_dynamodb_local()
     tables = _table(engine)
     next(tables)

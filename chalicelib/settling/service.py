@@ -5,7 +5,7 @@
 3. Settle: recompute the marked parts from the rows below, write what differs, remove the marks that were
    not renewed meanwhile.
 4. Look again, after the lease is released: nobody marks after looking, so no mark is left with no one to
-   see it, except by a crash; the watch finds those by their age.
+   see it, except by a crash or a fault; the watch finds those by their age.
 """
 
 import logging

@@ -32,6 +32,11 @@ class Invalid(NightjarError):
         self.fields = dict(fields or {})
 
 
+def foreign_cursor() -> Invalid:
+    """For a cursor that stands for no place in the list it was sent to."""
+    return Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+
+
 class Unauthenticated(NightjarError):
     """No token, or one nobody knows."""
 

@@ -3,6 +3,7 @@
 from pynamodb.attributes import NumberAttribute
 from pynamodb.expressions.update import Action
 
+from chalicelib.aws import table
 from chalicelib.aws.table import Moment, Row
 from chalicelib.counts import Counts
 
@@ -30,14 +31,10 @@ def counts_of(row: CountedRow) -> Counts:
 
 def setting(row: type[CountedRow], counts: Counts) -> list[Action]:
     """The actions that make a row keep these counts."""
-    actions: list[Action] = [
+    return [
         row.captures_count.set(counts.captures_count),
         row.sessions_count.set(counts.sessions_count),
         row.undated_count.set(counts.undated_count),
+        table.put_or_drop(row.first_timestamp, counts.first_timestamp),
+        table.put_or_drop(row.last_timestamp, counts.last_timestamp),
     ]
-    for attribute, value in (
-        (row.first_timestamp, counts.first_timestamp),
-        (row.last_timestamp, counts.last_timestamp),
-    ):
-        actions.append(attribute.remove() if value is None else attribute.set(value))
-    return actions

@@ -11,13 +11,14 @@ from pynamodb.attributes import Attribute, UnicodeAttribute
 from pynamodb.constants import STRING
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection, LocalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys
-from chalicelib.errors import Invalid
+from chalicelib.errors import foreign_cursor
 from chalicelib.settings import settings
 
 CARRIED = ("end", "facts", "thumbnails")
@@ -121,6 +122,12 @@ def integer(number: float | None) -> int | None:
     return None if number is None else int(number)
 
 
+def put_or_drop(attribute: Any, value: Any) -> Action:
+    """The action that gives an attribute a value, or takes it away for None."""
+    action: Action = attribute.remove() if value is None else attribute.set(value)
+    return action
+
+
 def get(row: type[R], key: keys.Key, *, consistent: bool = False) -> R | None:
     """One row, or None. One request."""
     try:
@@ -199,7 +206,7 @@ def page_of_rows(
     start = None
     if after is not None:
         if prefix and not after.startswith(prefix):
-            raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+            raise foreign_cursor()
         pk, sk = key_of(after)
         start = {
             name: {"S": value} for name, value in (("pk", pk), ("sk", sk), ("owner", owner), ("rank", after))

@@ -93,7 +93,7 @@ def of_session(principal: Principal, project_id: str, session_id: str, turn: Tur
     return Listing(
         captures,
         {deployment_id: deployment},
-        {capture.id: Stretch(session.id, session.start, session.end) for capture in captures},
+        {capture.id: session.stretch for capture in captures},
         session.captures_count,
         position,
     )

@@ -11,7 +11,7 @@ from chalicelib.captures.rules import Capture
 
 def wanted(capture_id: str) -> tuple[type[Row], keys.Key]:
     """What `table.get_many` reads a capture by."""
-    return store.wanted(capture_id)
+    return store.CaptureRow, keys.capture(capture_id)
 
 
 def among(found: Mapping[keys.Key, Any], capture_ids: Sequence[str]) -> list[Capture]:

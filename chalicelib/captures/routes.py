@@ -13,7 +13,7 @@ from chalicelib.errors import Invalid, NotFound
 from chalicelib.http import paging
 from chalicelib.http.routing import Answer, Ask, Route, redirect
 from chalicelib.sessions import reading as sessions
-from chalicelib.sessions.grouping import Session, Stretch
+from chalicelib.sessions.grouping import Session
 from chalicelib.thumbnails import service as thumbnails
 from chalicelib.thumbnails.rules import is_fresh, spec_for
 
@@ -65,7 +65,7 @@ def detail(ask: Ask) -> CaptureDetail:
     """GET: one capture, with its place in its session. Five requests, six in a session of thousands."""
     capture, deployment = _seen(ask)
     session = sessions.around(capture)
-    stretch = Stretch(session.id, session.start, session.end) if session else None
+    stretch = session.stretch if session else None
     place = _place(capture, session) if session else Place()
     return CaptureDetail.with_place(capture, deployment, stretch, ask, place)
 

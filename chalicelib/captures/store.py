@@ -29,11 +29,6 @@ def get(capture_id: str) -> Capture | None:
     return capture_of(row) if row else None
 
 
-def wanted(capture_id: str) -> tuple[type[Row], keys.Key]:
-    """What `table.get_many` reads a capture by."""
-    return CaptureRow, keys.capture(capture_id)
-
-
 def add(capture: Capture) -> bool:
     """Writes a capture that is not there yet; False if it is. One request."""
     return table.accepted(lambda: row_of(capture).save(CaptureRow.pk.does_not_exist()))

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from chalicelib.aws import keys, table
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.store import CaptureRow, capture_of
-from chalicelib.errors import Invalid
+from chalicelib.errors import foreign_cursor
 from chalicelib.ids import deployment_of
 
 Order = Literal["timestamp", "-timestamp"]
@@ -114,7 +114,7 @@ class _Part:
 
 def _parts(span: Span, order: Order, after: str | None) -> list[_Part]:
     if after and span.deployment_id and deployment_of(after.rpartition("#")[2]) != span.deployment_id:
-        raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+        raise foreign_cursor()
     dated = _Part(_lower(span), _upper(span), order == "timestamp")
     undated = _Part(keys.UNDATED, keys.UNDATED + keys.LAST, forward=True)
     parts = [dated] if span.start or span.end else [dated, undated]

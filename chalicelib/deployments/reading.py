@@ -11,7 +11,7 @@ from chalicelib.deployments.rules import Deployment
 
 def wanted(deployment_id: str) -> tuple[type[Row], keys.Key]:
     """What `table.get_many` reads a deployment by."""
-    return store.wanted(deployment_id)
+    return store.DeploymentRow, keys.deployment(deployment_id)
 
 
 def among(found: Mapping[keys.Key, Any], deployment_id: str) -> Deployment | None:

@@ -9,7 +9,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.aws import keys, table
 from chalicelib.aws.counted import CountedRow, counts_of
 from chalicelib.aws.lease import LeasedRow
-from chalicelib.aws.table import Instant, Row
+from chalicelib.aws.table import Instant
 from chalicelib.deployments.rules import Deployment, Inherited
 from chalicelib.errors import Conflict
 
@@ -63,11 +63,6 @@ def get(deployment_id: str, *, consistent: bool = False) -> Deployment | None:
     return deployment_of(row) if row else None
 
 
-def wanted(deployment_id: str) -> tuple[type[Row], keys.Key]:
-    """What `table.get_many` reads a deployment by."""
-    return DeploymentRow, keys.deployment(deployment_id)
-
-
 def update(deployment: Deployment, seen_at: datetime) -> Deployment:
     """Writes what people may change of a deployment; counts are left alone. One request.
 
@@ -85,7 +80,7 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
         DeploymentRow.timezone.set(deployment.timezone),
         DeploymentRow.updated_at.set(deployment.updated_at),
-        *(attribute.remove() if value is None else attribute.set(value) for attribute, value in optional),
+        *(table.put_or_drop(attribute, value) for attribute, value in optional),
     ]
     if not table.accepted(lambda: row.update(actions=actions, condition=DeploymentRow.updated_at == seen_at)):
         raise Conflict("Someone else has changed the deployment meanwhile; look at it again.")

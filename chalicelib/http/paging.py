@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
-from chalicelib.errors import Invalid
+from chalicelib.errors import foreign_cursor
 from chalicelib.http.routing import Ask
 
 DEFAULT_LIMIT = 10
@@ -40,7 +40,7 @@ def cursor_of(ask: Ask, shape: re.Pattern[str]) -> str | None:
     except (binascii.Error, ValueError):
         position = ""
     if not shape.fullmatch(position):
-        raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+        raise foreign_cursor()
     return position
 
 

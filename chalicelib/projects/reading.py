@@ -11,7 +11,7 @@ from chalicelib.projects.rules import Project
 
 def wanted(project_id: str) -> tuple[type[Row], keys.Key]:
     """What `table.get_many` reads a project by."""
-    return store.wanted(project_id)
+    return store.ProjectRow, keys.project(project_id)
 
 
 def among(found: Mapping[keys.Key, Any], project_id: str) -> Project | None:

@@ -10,7 +10,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.aws import keys, table
 from chalicelib.aws.counted import CountedRow, counts_of
 from chalicelib.aws.lease import LeasedRow
-from chalicelib.aws.table import Instant, Row
+from chalicelib.aws.table import Instant
 from chalicelib.errors import Conflict
 from chalicelib.projects.rules import Project
 
@@ -48,28 +48,18 @@ def get(project_id: str, *, consistent: bool = False) -> Project | None:
     return project_of(row) if row else None
 
 
-def wanted(project_id: str) -> tuple[type[Row], keys.Key]:
-    """What `table.get_many` reads a project by."""
-    return ProjectRow, keys.project(project_id)
-
-
 def update(project: Project, seen_at: datetime) -> Project:
     """Writes what people may change of a project; counts are left alone. One request.
 
     Raises Conflict if it is no longer as it was when `updated_at` was `seen_at`.
     """
-    gap = project.session_time_gap_seconds
     row = ProjectRow(*keys.project(project.id))
     actions: list[Action] = [
         ProjectRow.name.set(project.name),
         ProjectRow.rank.set(keys.project_rank(project.name, project.id, draft=project.draft)),
-        ProjectRow.description.set(project.description)
-        if project.description
-        else ProjectRow.description.remove(),
+        table.put_or_drop(ProjectRow.description, project.description or None),
         ProjectRow.draft.set(project.draft),
-        ProjectRow.session_time_gap_seconds.remove()
-        if gap is None
-        else ProjectRow.session_time_gap_seconds.set(gap),
+        table.put_or_drop(ProjectRow.session_time_gap_seconds, project.session_time_gap_seconds),
         ProjectRow.updated_at.set(project.updated_at),
     ]
     if not table.accepted(lambda: row.update(actions=actions, condition=ProjectRow.updated_at == seen_at)):

@@ -64,13 +64,10 @@ def set_counts(write: TransactWrite, project_id: str, deployment_id: str, counts
 
 def set_inherited(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
     """Notes what a deployment has taken over by now."""
-    gap = inherited.session_time_gap_seconds
     write.update(
         TallyRow(*keys.tally(project_id, deployment_id)),
         actions=[
             TallyRow.draft.set(inherited.draft),
-            TallyRow.session_time_gap_seconds.remove()
-            if gap is None
-            else TallyRow.session_time_gap_seconds.set(gap),
+            table.put_or_drop(TallyRow.session_time_gap_seconds, inherited.session_time_gap_seconds),
         ],
     )

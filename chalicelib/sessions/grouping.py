@@ -53,6 +53,15 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """From when until when a session lasts, without its counts."""
+
+    id: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A session as it stands in the table."""
 
@@ -63,14 +72,10 @@ class Session:
     first_capture_id: str
     example_capture_id: str
 
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """From when until when a session lasts, without its counts."""
-
-    id: str
-    start: datetime
-    end: datetime
+    @property
+    def stretch(self) -> Stretch:
+        """From when until when it lasts."""
+        return Stretch(self.id, self.start, self.end)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from chalicelib.sessions.grouping import Session
 
 def wanted(session_id: str) -> tuple[type[Row], keys.Key]:
     """What `table.get_many` reads a session by."""
-    return store.wanted(session_id)
+    return store.SessionRow, keys.session(session_id)
 
 
 def among(found: Mapping[keys.Key, Any], session_id: str) -> Session | None:

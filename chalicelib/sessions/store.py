@@ -9,7 +9,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Moment, Row
-from chalicelib.errors import Invalid
+from chalicelib.errors import foreign_cursor
 from chalicelib.sessions.grouping import Session, Stretch
 
 
@@ -30,17 +30,6 @@ class UndatedSegmentRow(Row):
     undated_count = NumberAttribute()
 
 
-def get(session_id: str) -> Session | None:
-    """The session of that id, or None. One request."""
-    row = table.get(SessionRow, keys.session(session_id))
-    return session_of(row) if row else None
-
-
-def wanted(session_id: str) -> tuple[type[Row], keys.Key]:
-    """What `table.get_many` reads a session by."""
-    return SessionRow, keys.session(session_id)
-
-
 def standing(deployment_id: str, start: datetime | None, page: int | None = None) -> Iterator[Session]:
     """The sessions of a deployment that start at `start` or later, ascending, read consistently and as
     they are taken, `page` at a time."""
@@ -50,11 +39,10 @@ def standing(deployment_id: str, start: datetime | None, page: int | None = None
 
 
 def starting_by(
-    deployment_id: str, moment: datetime | None, limit: int, *, consistent: bool = False
+    deployment_id: str, moment: datetime, limit: int, *, consistent: bool = False
 ) -> list[Session]:
     """Up to `limit` sessions of a deployment that start at `moment` or earlier, the latest first."""
-    upper = keys.sessions_until(moment) if moment else keys.SESSIONS + keys.LAST
-    within = SessionRow.at.between(keys.SESSIONS, upper)
+    within = SessionRow.at.between(keys.SESSIONS, keys.sessions_until(moment))
     return list(_timeline(deployment_id, within, consistent=consistent, forward=False, limit=limit))
 
 
@@ -109,7 +97,7 @@ def stretches_of_project(project_id: str, start: datetime, end: datetime) -> lis
 def stretches_of_deployment(deployment_id: str, start: datetime, end: datetime) -> list[Stretch]:
     """The sessions of a deployment that start between two moments, ascending. One request per megabyte."""
     within = SessionRow.at.between(keys.sessions_from(start), keys.sessions_until(end))
-    return [Stretch(each.id, each.start, each.end) for each in _timeline(deployment_id, within)]
+    return [each.stretch for each in _timeline(deployment_id, within)]
 
 
 def of_project(
@@ -136,7 +124,7 @@ def of_deployment(
     if after is not None:
         pk, sk = keys.session(after.rpartition("#")[2])
         if pk != keys.deployment(deployment_id)[0]:
-            raise Invalid("This cursor is none of this list. Start again without it.", {"cursor": "unknown"})
+            raise foreign_cursor()
         start = {"pk": {"S": pk}, "sk": {"S": sk}, "at": {"S": after}}
     found = list(
         _timeline(

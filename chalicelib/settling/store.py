@@ -37,17 +37,21 @@ class Mark:
 def put(touched: Touched, now: datetime) -> None:
     """Marks what was touched. One request per owner and part."""
     for (owner, part), hours in touched.parts.items():
-        actions: list[Action] = [
-            MarkRow.version.set(secrets.token_hex(8)),
-            MarkRow.owner.set(keys.UNSETTLED),
-            # The first marking counts: how long it has been unsettled. It also spares the index a write.
-            MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, part, instant(now))),
-        ]
+        actions = _marking(owner, part, now)
         if hours:
             actions.append(MarkRow.hours.add(set(hours)))
         if part == ALL:
             actions.append(MarkRow.start.remove())
         MarkRow(*keys.mark(owner.pk, part)).update(actions=actions)
+
+
+def _marking(owner: Owner, part: str, now: datetime) -> list[Action]:
+    return [
+        MarkRow.version.set(secrets.token_hex(8)),
+        MarkRow.owner.set(keys.UNSETTLED),
+        # The first marking counts: how long it has been unsettled. It also spares the index a write.
+        MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, part, instant(now))),
+    ]
 
 
 def of_owner(owner: Owner) -> list[Mark]:
@@ -85,12 +89,7 @@ def older_than(moment: datetime, limit: int) -> list[Owner]:
 def mark_rest(owner: Owner, start: datetime, now: datetime) -> None:
     """Marks everything of an owner from `start` on; a mark on more than that stays as it is."""
     row = MarkRow(*keys.mark(owner.pk, ALL))
-    actions: list[Action] = [
-        MarkRow.version.set(secrets.token_hex(8)),
-        MarkRow.owner.set(keys.UNSETTLED),
-        MarkRow.rank.set(MarkRow.rank | keys.mark_rank(owner.pk, ALL, instant(now))),
-        MarkRow.start.set(start),
-    ]
+    actions = [*_marking(owner, ALL, now), MarkRow.start.set(start)]
     covers_less = MarkRow.pk.does_not_exist() | (MarkRow.start > start)
     table.accepted(lambda: row.update(actions=actions, condition=covers_less))
 

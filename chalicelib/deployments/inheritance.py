@@ -14,6 +14,7 @@ def set_inherited(write: TransactWrite, deployment_id: str, inherited: Inherited
         actions=[
             DeploymentRow.draft.set(inherited.draft),
             table.put_or_drop(DeploymentRow.inherited_gap_seconds, inherited.session_time_gap_seconds),
+            DeploymentRow.duplicates.set(inherited.duplicates),
         ],
         condition=DeploymentRow.pk.exists(),
     )

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from chalicelib.captures.timestamps import SOURCES
 from chalicelib.counts import NONE, Counts
+from chalicelib.projects.rules import Duplicates
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,11 +15,19 @@ class Inherited:
 
     draft: bool = False
     session_time_gap_seconds: int | None = None
+    duplicates: Duplicates = "flag"
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A camera at a place. `session_time_gap_seconds` is its own; None leaves it to the project."""
+    """A camera at a place. `session_time_gap_seconds` is its own; None leaves it to the project.
+
+    `timestamp_sources` are asked for a photograph's time in their order; what is not among them is not
+    asked. `camera_observes_dst` says that the camera's clock follows the summer time of `timezone`; else it
+    shows standard time all year. `clock_offset_seconds` says by how much the camera's clock is ahead of the
+    station's local time, behind it where negative. The last two serve to tell UTC in exports; they do not
+    change stored timestamps, which are what the camera showed.
+    """
 
     id: str
     project_id: str
@@ -29,5 +39,8 @@ class Deployment:
     longitude: float | None = None
     timezone: str = "UTC"
     session_time_gap_seconds: int | None = None
+    timestamp_sources: tuple[str, ...] = SOURCES
+    camera_observes_dst: bool = False
+    clock_offset_seconds: int = 0
     inherited: Inherited = Inherited()
     counts: Counts = NONE

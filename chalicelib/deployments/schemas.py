@@ -2,16 +2,19 @@
 
 from datetime import datetime
 
+from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment
 from chalicelib.http.fields import (
     Body,
     Change,
+    ClockOffset,
     Counted,
     Description,
     GapSeconds,
     Latitude,
     Longitude,
     Name,
+    TimestampSources,
     TimeZone,
     counted,
 )
@@ -28,6 +31,9 @@ class DeploymentMake(Body):
     longitude: Longitude | None = None
     timezone: TimeZone = "UTC"
     session_time_gap_seconds: GapSeconds | None = None
+    timestamp_sources: TimestampSources = SOURCES
+    camera_observes_dst: bool = False
+    clock_offset_seconds: ClockOffset = 0
 
 
 class DeploymentChange(Change):
@@ -39,6 +45,9 @@ class DeploymentChange(Change):
     longitude: Longitude | None = None
     timezone: TimeZone = "UTC"
     session_time_gap_seconds: GapSeconds | None = None
+    timestamp_sources: TimestampSources = SOURCES
+    camera_observes_dst: bool = False
+    clock_offset_seconds: ClockOffset = 0
 
 
 class DeploymentAnswer(Counted):
@@ -53,6 +62,9 @@ class DeploymentAnswer(Counted):
     longitude: float | None
     timezone: str
     session_time_gap_seconds: int | None
+    timestamp_sources: tuple[str, ...]
+    camera_observes_dst: bool
+    clock_offset_seconds: int
     created_at: datetime
     updated_at: datetime
 
@@ -69,6 +81,9 @@ class DeploymentAnswer(Counted):
             longitude=deployment.longitude,
             timezone=deployment.timezone,
             session_time_gap_seconds=deployment.session_time_gap_seconds,
+            timestamp_sources=deployment.timestamp_sources,
+            camera_observes_dst=deployment.camera_observes_dst,
+            clock_offset_seconds=deployment.clock_offset_seconds,
             **counted(deployment.counts),
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,

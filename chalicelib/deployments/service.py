@@ -18,7 +18,7 @@ def make(project: Project, deployment: Deployment) -> Deployment:
     `deployment` comes without what it inherits. Should the project change at this very moment, settling
     the project mends the copy.
     """
-    inherited = Inherited(project.draft, project.session_time_gap_seconds)
+    inherited = Inherited(project.draft, project.session_time_gap_seconds, project.duplicates)
     deployment = replace(deployment, inherited=inherited)
     with table.transaction() as write:
         store.add(write, deployment)

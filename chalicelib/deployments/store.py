@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.counted import CountedRow, counts_of
 from chalicelib.aws.lease import LeasedRow
 from chalicelib.aws.table import Instant
+from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment, Inherited
 from chalicelib.errors import Conflict
 
@@ -27,8 +28,12 @@ class DeploymentRow(LeasedRow, CountedRow):
     longitude = NumberAttribute(null=True)
     timezone = UnicodeAttribute(default="UTC")
     session_time_gap_seconds = NumberAttribute(null=True)
+    timestamp_sources: ListAttribute[str] = ListAttribute(null=True)
+    camera_observes_dst = BooleanAttribute(default=False)
+    clock_offset_seconds = NumberAttribute(default=0)
     draft = BooleanAttribute(default=False)
     inherited_gap_seconds = NumberAttribute(null=True)
+    duplicates = UnicodeAttribute(default="flag")
     created_at = Instant()
     updated_at = Instant()
     settled = NumberAttribute(default=0)
@@ -48,8 +53,12 @@ def add(write: TransactWrite, deployment: Deployment) -> None:
             longitude=deployment.longitude,
             timezone=deployment.timezone,
             session_time_gap_seconds=deployment.session_time_gap_seconds,
+            timestamp_sources=list(deployment.timestamp_sources),
+            camera_observes_dst=deployment.camera_observes_dst,
+            clock_offset_seconds=deployment.clock_offset_seconds,
             draft=deployment.inherited.draft,
             inherited_gap_seconds=deployment.inherited.session_time_gap_seconds,
+            duplicates=deployment.inherited.duplicates,
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
         ),
@@ -79,6 +88,9 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         DeploymentRow.name.set(deployment.name),
         DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
         DeploymentRow.timezone.set(deployment.timezone),
+        DeploymentRow.timestamp_sources.set(list(deployment.timestamp_sources)),
+        DeploymentRow.camera_observes_dst.set(deployment.camera_observes_dst),
+        DeploymentRow.clock_offset_seconds.set(deployment.clock_offset_seconds),
         DeploymentRow.updated_at.set(deployment.updated_at),
         *(table.put_or_drop(attribute, value) for attribute, value in optional),
     ]
@@ -113,6 +125,11 @@ def deployment_of(row: Any) -> Deployment:
         longitude=row.longitude,
         timezone=row.timezone or "UTC",
         session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
-        inherited=Inherited(bool(row.draft), table.integer(row.inherited_gap_seconds)),
+        timestamp_sources=tuple(row.timestamp_sources or SOURCES),
+        camera_observes_dst=bool(row.camera_observes_dst),
+        clock_offset_seconds=int(row.clock_offset_seconds or 0),
+        inherited=Inherited(
+            bool(row.draft), table.integer(row.inherited_gap_seconds), row.duplicates or "flag"
+        ),
         counts=counts_of(row),
     )

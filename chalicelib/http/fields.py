@@ -7,13 +7,16 @@ from functools import cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
 
+from chalicelib.captures.timestamps import SOURCES
 from chalicelib.counts import Counts
 from chalicelib.sessions.grouping import MAX_GAP
 
 T = TypeVar("T")
 
+MOST_CLOCK_OFFSET = 50 * 366 * 24 * 60 * 60
+"""Seconds. A camera that lost its battery begins anew in 2000 or 1980; more than fifty years is a slip."""
 
 _known_timezones = cache(available_timezones)
 
@@ -34,6 +37,14 @@ def _printable(name: str) -> str:
     return name
 
 
+def _sources(value: Any) -> tuple[str, ...]:
+    # All at once, not one by one: whatever is wrong with them is told of the field itself.
+    known = isinstance(value, list) and all(each in SOURCES for each in value)
+    if not (known and value and len(set(value)) == len(value)):
+        raise ValueError(f"a list of {' and '.join(map(repr, SOURCES))}, in any order, or of one of them")
+    return tuple(value)
+
+
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_printable)
 ]
@@ -41,6 +52,8 @@ Description = Annotated[str, StringConstraints(max_length=10_000)]
 GapSeconds = Annotated[int, Field(gt=0, le=int(MAX_GAP.total_seconds()), strict=True)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), AfterValidator(_degrees)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_degrees)]
+ClockOffset = Annotated[int, Field(ge=-MOST_CLOCK_OFFSET, le=MOST_CLOCK_OFFSET, strict=True)]
+TimestampSources = Annotated[tuple[str, ...], PlainValidator(_sources)]
 TimeZone = Annotated[str, AfterValidator(_timezone)]
 
 

@@ -21,6 +21,7 @@ def make(ask: Ask) -> ProjectAnswer:
         body.description,
         draft=body.draft,
         gap_seconds=body.session_time_gap_seconds,
+        duplicates=body.duplicates,
         now=clock.now(),
     )
     return ProjectAnswer.of(project, ask)

@@ -2,13 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from chalicelib.counts import NONE, Counts
+
+Duplicates = Literal["flag", "hide", "keep"]
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Deployments under one name. A draft is seen by its members only."""
+    """Deployments under one name. A draft is seen by its members only.
+
+    `duplicates` is what becomes of photographs whose very bytes are in the project already under another
+    name: they say so ("flag"), are in no session and no count either ("hide"), or are as any other ("keep").
+    """
 
     id: str
     name: str
@@ -17,5 +24,6 @@ class Project:
     description: str = ""
     draft: bool = False
     session_time_gap_seconds: int | None = None
+    duplicates: Duplicates = "flag"
     deployments_count: int = 0
     counts: Counts = NONE

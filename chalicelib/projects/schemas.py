@@ -4,7 +4,7 @@ from datetime import datetime
 
 from chalicelib.http.fields import Body, Change, Counted, Description, GapSeconds, Name, counted
 from chalicelib.http.routing import Ask
-from chalicelib.projects.rules import Project
+from chalicelib.projects.rules import Duplicates, Project
 
 
 class ProjectMake(Body):
@@ -14,6 +14,7 @@ class ProjectMake(Body):
     description: Description = ""
     draft: bool = False
     session_time_gap_seconds: GapSeconds | None = None
+    duplicates: Duplicates = "flag"
 
 
 class ProjectChange(Change):
@@ -23,6 +24,7 @@ class ProjectChange(Change):
     description: Description = ""
     draft: bool = False
     session_time_gap_seconds: GapSeconds | None = None
+    duplicates: Duplicates = "flag"
 
 
 class ProjectAnswer(Counted):
@@ -34,6 +36,7 @@ class ProjectAnswer(Counted):
     description: str
     draft: bool
     session_time_gap_seconds: int | None
+    duplicates: Duplicates
     deployments_count: int
     created_at: datetime
     updated_at: datetime
@@ -48,6 +51,7 @@ class ProjectAnswer(Counted):
             description=project.description,
             draft=project.draft,
             session_time_gap_seconds=project.session_time_gap_seconds,
+            duplicates=project.duplicates,
             deployments_count=project.deployments_count,
             **counted(project.counts),
             created_at=project.created_at,

@@ -22,6 +22,7 @@ class ProjectRow(LeasedRow, CountedRow):
     description = UnicodeAttribute(null=True)
     draft = BooleanAttribute(default=False)
     session_time_gap_seconds = NumberAttribute(null=True)
+    duplicates = UnicodeAttribute(default="flag")
     created_at = Instant()
     updated_at = Instant()
     deployments_count = NumberAttribute(default=0)
@@ -37,6 +38,7 @@ def add(project: Project) -> None:
         description=project.description or None,
         draft=project.draft,
         session_time_gap_seconds=project.session_time_gap_seconds,
+        duplicates=project.duplicates,
         created_at=project.created_at,
         updated_at=project.updated_at,
     ).save(ProjectRow.pk.does_not_exist())
@@ -60,6 +62,7 @@ def update(project: Project, seen_at: datetime) -> Project:
         table.put_or_drop(ProjectRow.description, project.description or None),
         ProjectRow.draft.set(project.draft),
         table.put_or_drop(ProjectRow.session_time_gap_seconds, project.session_time_gap_seconds),
+        ProjectRow.duplicates.set(project.duplicates),
         ProjectRow.updated_at.set(project.updated_at),
     ]
     if not table.accepted(lambda: row.update(actions=actions, condition=ProjectRow.updated_at == seen_at)):
@@ -106,6 +109,7 @@ def project_of(row: Any) -> Project:
         description=row.description or "",
         draft=bool(row.draft),
         session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
+        duplicates=row.duplicates or "flag",
         deployments_count=int(row.deployments_count or 0),
         counts=counts_of(row),
     )

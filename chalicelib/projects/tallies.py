@@ -5,8 +5,9 @@ written in the same transaction as the deployment's own counts.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute
+from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
@@ -20,6 +21,7 @@ class TallyRow(CountedRow):
 
     draft = BooleanAttribute(default=False)
     session_time_gap_seconds = NumberAttribute(null=True)
+    duplicates = UnicodeAttribute(default="flag")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +38,12 @@ def tallies_of(project_id: str) -> list[Tally]:
     rows = table.query(
         TallyRow, keys.project(project_id)[0], TallyRow.sk.startswith(keys.DEPLOYMENTS), consistent=True
     )
-    return [
-        Tally(
-            row.sk.removeprefix(keys.DEPLOYMENTS),
-            counts_of(row),
-            Inherited(bool(row.draft), table.integer(row.session_time_gap_seconds)),
-        )
-        for row in rows
-    ]
+    return [Tally(row.sk.removeprefix(keys.DEPLOYMENTS), counts_of(row), _inherited(row)) for row in rows]
+
+
+def _inherited(row: Any) -> Inherited:
+    gap = table.integer(row.session_time_gap_seconds)
+    return Inherited(bool(row.draft), gap, row.duplicates or "flag")
 
 
 def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
@@ -53,6 +53,7 @@ def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: In
             *keys.tally(project_id, deployment_id),
             draft=inherited.draft,
             session_time_gap_seconds=inherited.session_time_gap_seconds,
+            duplicates=inherited.duplicates,
         )
     )
 
@@ -69,5 +70,6 @@ def set_inherited(write: TransactWrite, project_id: str, deployment_id: str, inh
         actions=[
             TallyRow.draft.set(inherited.draft),
             table.put_or_drop(TallyRow.session_time_gap_seconds, inherited.session_time_gap_seconds),
+            TallyRow.duplicates.set(inherited.duplicates),
         ],
     )

@@ -98,9 +98,9 @@ def test_objects_come_back_as_they_were_however_they_came(tmp_path: Path) -> Non
 def test_names_survive_whatever_they_are(tmp_path: Path) -> None:
     if not NAMES.exists():
         pytest.skip("the collection of awkward names is not here")
-    # moto answers no HEAD or GET of a name with a line feed, kept or not.
-    names = [name for name in json.loads(NAMES.read_text()) if "\n" not in name]
-    keys = [f"photos/{name}" for name in [*names, "../../up.jpg", "x" * 1000, "a/b/c.jpg", "a.note.json"]]
+    lines = ["a\nb.jpg", "a.jpg\n", "a\r\n.jpg", "a\r.jpg", "a\u2028.jpg"]
+    others = ["../../up.jpg", "x" * 1000, "a/b/c.jpg", "a.note.json"]
+    keys = [f"photos/{name}" for name in [*json.loads(NAMES.read_text()), *lines, *others]]
     with killed_moto(tmp_path) as s3:
         s3.create_bucket(Bucket=BUCKET)
         for number, key in enumerate(keys):

@@ -80,7 +80,7 @@ def work(event: SQSEvent) -> Any:
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def watch(event: CloudWatchEvent) -> None:  # noqa: ARG001
-    """What was left behind: marks nobody has settled."""
+    """What was left behind."""
     from chalicelib import wiring
 
-    wiring.settling().overdue()
+    wiring.watch()

@@ -8,7 +8,8 @@
     ├── Conflict           it changed meanwhile, or is there already                        409
     ├── Unreadable         the bytes are there but are no photograph we can open            422
     ├── LeaseLost          another worker has taken over; what it needs is marked           503
-    └── SourceGone         the object behind a capture is no longer in its bucket           404
+    ├── SourceGone         the object behind a capture is no longer in its bucket           404
+    └── StorageFault       the storage did not do as it was asked; again later              503
 
 `http/errors.py` maps each to its status, once.
 """
@@ -63,3 +64,7 @@ class LeaseLost(NightjarError):
 
 class SourceGone(NightjarError):
     """The object behind a capture is no longer in its bucket."""
+
+
+class StorageFault(NightjarError):
+    """The storage answered, but did not do as it was asked; asking again may help."""

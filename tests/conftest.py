@@ -87,7 +87,7 @@ def _table(engine: Engine) -> Iterator[str]:
     name = f"nightjar-{next(_numbers)}"
     template = json.loads((ROOT / ".chalice" / "resources.json").read_text())
     wanted = dict(template["Resources"]["Table"]["Properties"])
-    del wanted["PointInTimeRecoverySpecification"]
+    del wanted["PointInTimeRecoverySpecification"], wanted["TimeToLiveSpecification"]
     wanted["StreamSpecification"] = {"StreamEnabled": True, **wanted["StreamSpecification"]}
     client = boto3.client("dynamodb", endpoint_url=engine.url)
     client.create_table(TableName=name, **wanted)

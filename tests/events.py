@@ -1,25 +1,32 @@
 """Events in the shapes AWS sends them."""
 
+import itertools
 import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote_plus
 
+_sequencers = itertools.count(0x0055AED6DCD90281)
+
 
 def object_created(bucket: str, key: str, version: str, size: int = 1) -> str:
-    """The body of a notification that an object was put."""
-    entry = {
-        "key": quote_plus(key, safe="/"),
-        "size": size,
-        "eTag": version,
-        "sequencer": "0055AED6DCD90281E5",
-    }
+    """The body of a notification that an object was put, after all that was notified before."""
+    return _notification("ObjectCreated:Post", bucket, key, {"size": size, "eTag": version})
+
+
+def object_removed(bucket: str, key: str) -> str:
+    """The body of a notification that an object was removed, after all that was notified before."""
+    return _notification("ObjectRemoved:Delete", bucket, key, {})
+
+
+def _notification(name: str, bucket: str, key: str, more: dict[str, Any]) -> str:
+    entry = {"key": quote_plus(key, safe="/"), **more, "sequencer": f"{next(_sequencers):016X}"}
     record = {
         "eventVersion": "2.1",
         "eventSource": "aws:s3",
         "awsRegion": "us-east-1",
         "eventTime": "2026-06-09T21:30:00.000Z",
-        "eventName": "ObjectCreated:Post",
+        "eventName": name,
         "s3": {"s3SchemaVersion": "1.0", "bucket": {"name": bucket}, "object": entry},
     }
     return json.dumps({"Records": [record]})

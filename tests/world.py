@@ -33,6 +33,7 @@ def a_project(**settings: Any) -> Project:
         "",
         draft=settings.pop("draft", False),
         gap_seconds=settings.pop("gap_seconds", None),
+        duplicates=settings.pop("duplicates", "flag"),
         now=NOW,
     )
     assert not settings
@@ -164,6 +165,60 @@ class Reaper:
 
     def _strike(self, **_: object) -> None:
         if not self.dead and self.chance.random() < self.share:
+            self.dead = True
+            self.kills += 1
+        if self.dead:
+            raise Killed
+
+
+WRITES = ("PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems", "PutObject", "DeleteObjects")
+
+
+@dataclass
+class Assassin:
+    """Kills whoever makes the write number `turn` (from 0) of the table or the buckets, before it leaves or
+    after it was carried out, and all who come after, until `revive`. Without a turn it only counts."""
+
+    turn: int | None = None
+    afterwards: bool = False
+    writes: int = 0
+    kills: int = 0
+    dead: bool = False
+
+    def __enter__(self) -> "Assassin":
+        from chalicelib.aws import objects
+
+        tables, buckets = Row._get_connection().connection.client, objects._client()
+        self._events = [(tables.meta.events, "dynamodb"), (buckets.meta.events, "s3")]
+        for events, service in self._events:
+            events.register_first(f"before-call.{service}", self._before)
+            events.register_first(f"after-call.{service}", self._after)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for events, service in self._events:
+            events.unregister(f"before-call.{service}", self._before)
+            events.unregister(f"after-call.{service}", self._after)
+
+    def revive(self) -> None:
+        """A new process takes the dead one's place, and lives."""
+        self.dead, self.turn = False, None
+
+    def _before(self, model: Any, **_: object) -> None:
+        if model.name in WRITES:
+            self._strike(not self.afterwards)
+            self.writes += 1
+        elif self.dead:
+            raise Killed
+
+    def _after(self, model: Any, **_: object) -> None:
+        if model.name in WRITES and self.afterwards:
+            self.writes -= 1
+            self._strike(now=True)
+            self.writes += 1
+
+    def _strike(self, now: bool) -> None:
+        if now and not self.dead and self.writes == self.turn:
             self.dead = True
             self.kills += 1
         if self.dead:

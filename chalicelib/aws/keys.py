@@ -9,6 +9,12 @@ tally             PROJECT#p      DEPLOYMENT#d
 deployment        DEPLOYMENT#d   DEPLOYMENT                                 PROJECT#p · DEPLOYMENT#name#d
 capture, dated    DEPLOYMENT#d   CAPTURE#c             CAPTURE#<time>#c     PROJECT#p · CAPTURE#<time>#c
 capture, undated  DEPLOYMENT#d   CAPTURE#c             UNDATED#c            PROJECT#p · UNDATED#c
+capture, hidden   DEPLOYMENT#d   CAPTURE#c             HIDDEN#<time>#c      PROJECT#p · HIDDEN#<time>#c
+capture, removed  DEPLOYMENT#d   CAPTURE#c
+unreadable        CAPTURE#c      UNREADABLE                                 PROJECT#p · UNREADABLE#c
+content           CONTENT#p#h    CONTENT
+duplicate         CONTENT#p#h    DUPLICATE#c                                PROJECT#p · DUPLICATE#c
+untidy            CAPTURE#c      UNTIDY                                     UNTIDY · <since>#c
 session           DEPLOYMENT#d   SESSION#s             SESSION#<start>#s    PROJECT#p · SESSION#<start>#s
 undated segment   DEPLOYMENT#d   SEGMENT#UNDATED-xx
 mark              <owner's pk>   UNSETTLED#<part>                           UNSETTLED · <since>#pk#part
@@ -29,6 +35,10 @@ UNSETTLED = "UNSETTLED"
 UNASSIGNED = "UNASSIGNED"
 CAPTURES = "CAPTURE#"
 UNDATED = "UNDATED#"
+HIDDEN = "HIDDEN#"
+UNREADABLE = "UNREADABLE#"
+DUPLICATES = "DUPLICATE#"
+UNTIDY = "UNTIDY"
 SESSIONS = "SESSION#"
 DEPLOYMENTS = "DEPLOYMENT#"
 LAST = "~"
@@ -67,18 +77,24 @@ def capture(capture_id: str) -> Key:
     return deployment(deployment_of(capture_id))[0], f"{CAPTURES}{capture_id}"
 
 
-def capture_at(capture_id: str, timestamp: datetime | None, millisecond: int = 0) -> str:
-    """Where a capture stands in time, in the timeline of its deployment as in that of its project."""
-    if timestamp is None:
-        return f"{UNDATED}{capture_id}"
-    return f"{CAPTURES}{moment(timestamp)}.{millisecond:03d}#{capture_id}"
+def capture_at(
+    capture_id: str, timestamp: datetime | None, millisecond: int = 0, *, hidden: bool = False
+) -> str:
+    """Where a capture stands in time, in the timeline of its deployment as in that of its project; hidden
+    ones stand apart."""
+    time = f"{moment(timestamp)}.{millisecond:03d}" if timestamp else None
+    if hidden:
+        return f"{HIDDEN}{time or 'UNDATED'}#{capture_id}"
+    return f"{CAPTURES}{time}#{capture_id}" if time else f"{UNDATED}{capture_id}"
 
 
 def time_of_capture(at: str) -> tuple[datetime | None, int]:
     """The second and the millisecond that `capture_at` wrote; (None, 0) for an undated capture."""
-    if not at.startswith(CAPTURES):
+    place, _, rest = at.partition("#")
+    time = rest.partition("#")[0]
+    if f"{place}#" == UNDATED or time == "UNDATED":
         return None, 0
-    second, _, millisecond = at[len(CAPTURES) :].partition("#")[0].partition(".")
+    second, _, millisecond = time.partition(".")
     return datetime.fromisoformat(second), int(millisecond)
 
 
@@ -90,6 +106,26 @@ def captures_from(timestamp: datetime) -> str:
 def captures_until(timestamp: datetime) -> str:
     """Sorts after the last capture of that second, before every later one."""
     return f"{CAPTURES}{moment(timestamp)}{LAST}"
+
+
+def unreadable(capture_id: str) -> Key:
+    """pk and sk of the note that a capture is unreadable."""
+    return f"{CAPTURES}{capture_id}", "UNREADABLE"
+
+
+def content(project_id: str, sha256: str) -> Key:
+    """pk and sk of the claim on some bytes within a project."""
+    return f"CONTENT#{project_id}#{sha256[:40]}", "CONTENT"
+
+
+def duplicate(project_id: str, sha256: str, capture_id: str) -> Key:
+    """pk and sk of the note that a capture holds bytes that another holds already."""
+    return content(project_id, sha256)[0], f"{DUPLICATES}{capture_id}"
+
+
+def untidy(capture_id: str) -> Key:
+    """pk and sk of the note that something may be left of what a capture was."""
+    return f"{CAPTURES}{capture_id}", "UNTIDY"
 
 
 def session(session_id: str) -> Key:

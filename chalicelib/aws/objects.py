@@ -1,6 +1,7 @@
 """S3: reading originals, keeping thumbnails, signing URLs. Signing asks nobody."""
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -10,10 +11,11 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from chalicelib.errors import SourceGone
+from chalicelib.errors import SourceGone, StorageFault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectIdentifierTypeDef
 
 _CONFIG = Config(
     signature_version="s3v4",
@@ -67,22 +69,67 @@ def write(bucket: str, key: str, data: bytes, content_type: str) -> None:
     )
 
 
-def read_url(bucket: str, key: str, lifetime: int) -> str:
-    """A URL that lets its holder read the object for `lifetime` seconds."""
-    return _client().generate_presigned_url(
-        "get_object", Params={"Bucket": bucket, "Key": key}, ExpiresIn=lifetime
-    )
+def read_url(bucket: str, key: str, lifetime: int, content_type: str | None = None) -> str:
+    """A URL that lets its holder read the object for `lifetime` seconds.
+
+    With a content type, a browser is told that one, whatever was said when the object was put.
+    """
+    wanted = {"Bucket": bucket, "Key": key}
+    if content_type:
+        wanted["ResponseContentType"] = content_type
+    return _client().generate_presigned_url("get_object", Params=wanted, ExpiresIn=lifetime)
+
+
+def download_url(bucket: str, key: str, lifetime: int) -> str:
+    """A URL whose bytes a browser saves and never shows: nobody knows what they are."""
+    wanted = {
+        "Bucket": bucket,
+        "Key": key,
+        "ResponseContentType": "application/octet-stream",
+        "ResponseContentDisposition": "attachment",
+    }
+    return _client().generate_presigned_url("get_object", Params=wanted, ExpiresIn=lifetime)
+
+
+def is_there(bucket: str, key: str) -> bool:
+    """Whether there is such an object. One request."""
+    return _head(bucket, key) is not None
+
+
+def keys_under(bucket: str, prefix: str) -> list[str]:
+    """The keys that begin with `prefix`. One request per thousand."""
+    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+
+def delete(bucket: str, keys: Sequence[str]) -> None:
+    """Deletes objects; one that is not there is deleted. One request per thousand.
+
+    Raises StorageFault if S3 would not delete one.
+    """
+    for at in range(0, len(keys), 1000):
+        wanted: list[ObjectIdentifierTypeDef] = [{"Key": key} for key in keys[at : at + 1000]]
+        answer = _client().delete_objects(Bucket=bucket, Delete={"Objects": wanted, "Quiet": True})
+        for error in answer.get("Errors", ()):
+            raise StorageFault(f"{error.get('Key')} could not be deleted: {error.get('Message')}.")
 
 
 def holds(bucket: str, key: str, size: int, sha256: str) -> bool:
     """Whether the object is there with these very bytes, as far as its upload said. One request."""
+    answer = _head(bucket, key)
+    return answer is not None and (answer["ContentLength"], answer["Metadata"].get("sha256")) == (
+        size,
+        sha256,
+    )
+
+
+def _head(bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
     try:
-        answer = _client().head_object(Bucket=bucket, Key=key)
+        return _client().head_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "NotFound", "404"):
-            return False
+            return None
         raise
-    return (answer["ContentLength"], answer["Metadata"].get("sha256")) == (size, sha256)
 
 
 def upload_form(

@@ -1,14 +1,16 @@
 """Pages of captures with all that a page shows: two or three requests, whatever the page or the table."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from chalicelib import ids
 from chalicelib.access.rules import Principal
 from chalicelib.aws import table
-from chalicelib.captures import timeline
+from chalicelib.captures import noted, timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.timeline import Order, Span
+from chalicelib.counts import Counts
 from chalicelib.deployments import reading as deployments
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import NotFound
@@ -18,31 +20,35 @@ from chalicelib.sessions import joining
 from chalicelib.sessions import reading as sessions
 from chalicelib.sessions.grouping import Stretch
 
+Only = Literal["undated", "unreadable", "duplicate"]
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """Which page: `after` a position, or else leaving out the first `offset`."""
+    """Which page: `after` a position, or else leaving out the first `offset`. `only` picks out the undated,
+    or those of which something is noted, which come in the order of their ids and know no offset."""
 
     order: Order
     limit: int
     after: str | None = None
     offset: int = 0
+    only: Only | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A page of captures, their deployments and sessions, how many there are in all, and the position the
-    page ended at, None if nothing follows."""
+    """A page of captures, their deployments and sessions, how many there are in all (None: too many to
+    count), and the position the page ended at, None if nothing follows."""
 
     captures: list[Capture]
     deployments: Mapping[str, Deployment]
     sessions: Mapping[str, Stretch]
-    count: int
+    count: int | None
     position: str | None
 
 
 def of_project(principal: Principal, project_id: str, turn: Turn) -> Listing:
-    """A page of a project. Three requests."""
+    """A page of a project. Three requests, four of those of which something is noted."""
     captures, position = _page(Span(project_id), turn)
     wanted = {capture.deployment_id for capture in captures}
     found = table.get_many([projects.wanted(project_id), *map(deployments.wanted, wanted)])
@@ -52,13 +58,13 @@ def of_project(principal: Principal, project_id: str, turn: Turn) -> Listing:
         captures,
         {each: place for each, place in places.items() if place},
         joining.sessions_of(captures, project_id, None),
-        project.counts.captures_count,
+        _count(Span(project_id), turn, project.counts),
         position,
     )
 
 
 def of_deployment(principal: Principal, project_id: str, deployment_id: str, turn: Turn) -> Listing:
-    """A page of a deployment. Three requests."""
+    """A page of a deployment. As many requests as of a project."""
     ids.check("deployment", deployment_id)
     found = table.get_many([projects.wanted(project_id), deployments.wanted(deployment_id)])
     _seen(principal, projects.among(found, project_id), project_id)
@@ -70,7 +76,7 @@ def of_deployment(principal: Principal, project_id: str, deployment_id: str, tur
         captures,
         {deployment_id: deployment},
         joining.sessions_of(captures, project_id, deployment_id),
-        deployment.counts.captures_count,
+        _count(Span(project_id, deployment_id), turn, deployment.counts),
         position,
     )
 
@@ -99,8 +105,19 @@ def of_session(principal: Principal, project_id: str, session_id: str, turn: Tur
     )
 
 
+def _count(span: Span, turn: Turn, counts: Counts) -> int | None:
+    if turn.only is None:
+        return counts.captures_count
+    if turn.only == "undated":
+        return counts.undated_count
+    return noted.count(turn.only, span.project_id, span.deployment_id)
+
+
 def _page(span: Span, turn: Turn) -> tuple[list[Capture], str | None]:
     after = turn.after
+    if turn.only == "unreadable" or turn.only == "duplicate":
+        return noted.page(turn.only, span.project_id, span.deployment_id, turn.limit, after)
+    span = replace(span, undated=turn.only == "undated")
     if after is None and turn.offset:
         after = timeline.position_of(span, turn.order, turn.offset)
         if after is None:

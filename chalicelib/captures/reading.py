@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.aws import keys
 from chalicelib.aws.table import Row
 from chalicelib.captures import store
-from chalicelib.captures.rules import Capture
+from chalicelib.captures.rules import Capture, Seen
 
 
 def wanted(capture_id: str) -> tuple[type[Row], keys.Key]:
@@ -16,5 +16,10 @@ def wanted(capture_id: str) -> tuple[type[Row], keys.Key]:
 
 def among(found: Mapping[keys.Key, Any], capture_ids: Sequence[str]) -> list[Capture]:
     """The captures among the rows of `table.get_many`, in the order of their ids given."""
-    rows = (found.get(keys.capture(capture_id)) for capture_id in capture_ids)
-    return [store.capture_of(row) for row in rows if row]
+    captures = (seen_among(found, capture_id).capture for capture_id in capture_ids)
+    return [capture for capture in captures if capture]
+
+
+def seen_among(found: Mapping[keys.Key, Any], capture_id: str) -> Seen:
+    """What there is of a capture among the rows of `table.get_many`."""
+    return store.seen_of(found.get(keys.capture(capture_id)))

@@ -4,9 +4,16 @@ import re
 
 from chalicelib import ids
 from chalicelib.captures import listing, service, timeline
-from chalicelib.captures.listing import Turn
+from chalicelib.captures.listing import Only, Turn
 from chalicelib.captures.rules import Capture
-from chalicelib.captures.schemas import CaptureAnswer, CaptureDetail, Place, UploadAnswer, UploadMake
+from chalicelib.captures.schemas import (
+    CaptureAnswer,
+    CaptureChange,
+    CaptureDetail,
+    Place,
+    UploadAnswer,
+    UploadMake,
+)
 from chalicelib.captures.timeline import Order, Span
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Invalid, NotFound
@@ -20,6 +27,8 @@ from chalicelib.thumbnails.rules import is_fresh, spec_for
 _CURSOR = re.compile(
     r"(CAPTURE#\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}#|UNDATED#)d[a-z2-7]{10}-[a-z2-7]{16}", re.ASCII
 )
+
+_NOTED = re.compile(r"(UNREADABLE|DUPLICATE)#d[a-z2-7]{10}-[a-z2-7]{16}", re.ASCII)
 
 _COUNTED = 10_000
 """In sessions of more captures, a capture's number is not counted out: it would take many requests."""
@@ -45,9 +54,11 @@ def announce(ask: Ask) -> Answer:
 
 def listed(ask: Ask) -> dict[str, object]:
     """GET: captures of a project, a deployment (`deployment=`) or a session (`event=`) by time, undated
-    ones last in either direction."""
+    ones last in either direction; or only those `undated=true`, `state=unreadable` or `duplicate=true`."""
     project_id = ids.check("project", ask.required("project_id"))
-    turn = Turn(_order(ask), paging.limit_of(ask), paging.cursor_of(ask, _CURSOR), paging.offset_of(ask))
+    only = _only(ask)
+    after = paging.cursor_of(ask, _NOTED if only in ("unreadable", "duplicate") else _CURSOR)
+    turn = Turn(_order(ask), paging.limit_of(ask), after, paging.offset_of(ask), only)
     if session_id := ask.query.get("event"):
         found = listing.of_session(ask.principal, project_id, session_id, turn)
     elif deployment_id := ask.query.get("deployment"):
@@ -68,6 +79,17 @@ def detail(ask: Ask) -> CaptureDetail:
     stretch = session.stretch if session else None
     place = _place(capture, session) if session else Place()
     return CaptureDetail.with_place(capture, deployment, stretch, ask, place)
+
+
+def change(ask: Ask) -> CaptureAnswer:
+    """PATCH: dates a capture by hand; a timestamp of null goes back to what its sources told."""
+    body: CaptureChange = ask.body
+    capture_id = ids.check("capture", ask.path["capture_id"])
+    _seen(ask)
+    if "timestamp" not in body.model_fields_set:
+        raise Invalid("Say what to change: the timestamp.", {"timestamp": "required"})
+    deployment, capture = service.date(capture_id, body.timestamp)
+    return CaptureAnswer.of(capture, deployment, None, ask)
 
 
 def thumbnail(ask: Ask) -> Answer:
@@ -109,6 +131,26 @@ def _place(capture: Capture, session: Session) -> Place:
     )
 
 
+def _only(ask: Ask) -> Only | None:
+    wanted: list[Only] = []
+    for name, value, only in _PICKS:
+        given = ask.query.get(name)
+        if given == value:
+            wanted.append(only)
+        elif given:
+            raise Invalid(f"The parameter {name!r} may only be {value!r}.", {name: value})
+    if len(wanted) > 1 or (wanted and ask.query.get("event")):
+        raise Invalid("Of 'event', 'undated', 'state' and 'duplicate' only one can be asked for at a time.")
+    return wanted[0] if wanted else None
+
+
+_PICKS: tuple[tuple[str, str, Only], ...] = (
+    ("undated", "true", "undated"),
+    ("state", "unreadable", "unreadable"),
+    ("duplicate", "true", "duplicate"),
+)
+
+
 def _order(ask: Ask) -> Order:
     given = ask.query.get("ordering") or "timestamp"
     if given == "timestamp":
@@ -122,5 +164,6 @@ ROUTES = (
     Route("POST", "/api/v2/captures/uploads", announce, body=UploadMake, open=False),
     Route("GET", "/api/v2/captures", listed),
     Route("GET", "/api/v2/captures/{capture_id}", detail),
+    Route("PATCH", "/api/v2/captures/{capture_id}", change, body=CaptureChange, open=False),
     Route("GET", "/api/v2/captures/thumbnails/{capture_id}", thumbnail),
 )

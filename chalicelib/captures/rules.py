@@ -41,8 +41,41 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True)
+class Corrections:
+    """What people changed about a capture's time. A date by hand (`manual`) outranks all; shifts of the
+    clock, in seconds by the job that made them, add up on `read`, the time its sources told.
+
+    Moments are naive, to the millisecond. Without corrections `read` is None: it is the capture's own time.
+    """
+
+    read: datetime | None = None
+    manual: datetime | None = None
+    shifts: Mapping[str, int] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return self.manual is not None or bool(self.shifts)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Which camera took it, and where by its GPS (degrees, north and east). Private: it tells where the
+    station is, and whose."""
+
+    make: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
-    """One photograph of one deployment. `timestamp` is the camera's wall clock, naive, to the second."""
+    """One photograph of one deployment. `timestamp` is the camera's wall clock, naive, to the second.
+
+    `duplicate_of` is the capture that held these very bytes first; `hidden` ones are in no session and no
+    count. `stamp` says which change of its object, or of itself, it is as of; it only ever grows. A list
+    of a project knows neither stamp nor origin.
+    """
 
     id: str
     project_id: str
@@ -50,11 +83,43 @@ class Capture:
     millisecond: int
     facts: Facts
     thumbnails: Mapping[str, Thumbnail] = field(default_factory=dict)
+    corrections: Corrections = Corrections()
+    duplicate_of: str | None = None
+    hidden: bool = False
+    origin: Origin = Origin()
+    stamp: str = ""
 
     @property
     def deployment_id(self) -> str:
         """The deployment it belongs to, which its id names."""
         return self.id.partition("-")[0]
+
+    @property
+    def moment(self) -> datetime | None:
+        """When it was taken, to the millisecond."""
+        return self.timestamp.replace(microsecond=self.millisecond * 1000) if self.timestamp else None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the table holds of an object: a capture, the trace of a removed one (its stamp alone), nothing."""
+
+    capture: Capture | None = None
+    stamp: str = ""
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether there was a capture, and its object has gone."""
+        return self.capture is None and bool(self.stamp)
+
+
+def following(seen: str, event: str = "") -> str:
+    """The stamp of the next change after `seen`: the event's, if it is later, else one just past `seen`.
+
+    Stamps compare as text. S3's sequencers are hexadecimal digits without zeros at their end, and "-" sorts
+    before every digit: what follows a sequencer by "-" stays before every later one.
+    """
+    return event if event > seen else f"{seen}-"
 
 
 def object_key(deployment_id: str, filename: str) -> str:
@@ -74,6 +139,10 @@ def object_key(deployment_id: str, filename: str) -> str:
 
 
 def _what_is_wrong(filename: str) -> str | None:
+    """Why an object cannot have that name, or None. Line breaks and tabs may be in it: S3 keeps any UTF-8.
+
+    Not so what XML 1.0 cannot say: S3 would keep it, but no listing could name it.
+    """
     parts = filename.split("/")
     if any(part in ("", ".", "..") for part in parts):
         return "a folder in it is empty, '.' or '..'"
@@ -81,8 +150,8 @@ def _what_is_wrong(filename: str) -> str | None:
         return "it holds a backslash; part folders by '/'"
     if "${" in filename:
         return "it holds '${', which S3 would fill in"
-    if any(ord(sign) < 32 and sign != "\t" for sign in filename):
-        return "it holds a line break or another control character"
+    if any((sign < " " and sign not in "\t\n\r") or sign in "\ufffe\uffff" for sign in filename):
+        return "it holds a control character that S3 cannot list"
     try:
         filename.encode()
     except UnicodeEncodeError:

@@ -1,12 +1,14 @@
 """Captures as they are sent and answered."""
 
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from chalicelib.aws import objects
 from chalicelib.captures.rules import Capture
+from chalicelib.captures.wall_clock import EARLIEST_YEAR
 from chalicelib.deployments.rules import Deployment
 from chalicelib.http.fields import Body
 from chalicelib.http.routing import Ask
@@ -14,15 +16,34 @@ from chalicelib.sessions.grouping import Stretch
 from chalicelib.sessions.labels import date_label
 from chalicelib.thumbnails import service as thumbnails
 
+LATEST_YEAR = 2100
+
 
 class UploadMake(Body):
     """One photograph that is about to be sent. `filename` may hold folders, parted by "/"."""
 
     deployment_id: str
-    filename: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+    filename: Annotated[str, StringConstraints(min_length=1, max_length=1024)]
     content_type: Annotated[str, StringConstraints(max_length=100)]
     size: Annotated[int, Field(strict=True)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+
+
+def _camera_time(moment: datetime | None) -> datetime | None:
+    if moment is None:
+        return None
+    if moment.tzinfo is not None:
+        raise ValueError("a camera's wall clock has no zone: send it like '2026-06-09T21:30:00'")
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"a year from {EARLIEST_YEAR} to {LATEST_YEAR}")
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+class CaptureChange(Body):
+    """What a person says of a capture. `timestamp` is the camera's wall clock; null takes the hand's date
+    back."""
+
+    timestamp: Annotated[datetime | None, AfterValidator(_camera_time)] = None
 
 
 class UploadAnswer(BaseModel):
@@ -72,6 +93,9 @@ class CaptureAnswer(BaseModel):
     timestamp_source: str | None
     timestamp_conflict: bool
     undated_reason: str | None
+    timestamp_shift_seconds: int
+    duplicate_of: str | None
+    hidden: bool
     state: str
     reason: str | None
     truncated: bool
@@ -96,9 +120,21 @@ class CaptureAnswer(BaseModel):
         return cls(**_fields(capture, deployment, session, ask))
 
 
-class CaptureDetail(CaptureAnswer):
-    """A capture by itself: with its place in its session."""
+class OriginOfCapture(BaseModel):
+    """Which camera took it, and where by its GPS, in degrees."""
 
+    make: str | None
+    model: str | None
+    serial: str | None
+    latitude: float | None
+    longitude: float | None
+
+
+class CaptureDetail(CaptureAnswer):
+    """A capture by itself: with its place in its session. `origin` is for those who may edit, null for all
+    others."""
+
+    origin: OriginOfCapture | None
     event_prev_capture_id: str | None
     event_next_capture_id: str | None
     event_current_capture_index: int | None
@@ -114,8 +150,10 @@ class CaptureDetail(CaptureAnswer):
         place: "Place",
     ) -> "CaptureDetail":
         """How a capture is answered by itself."""
+        origin = capture.origin
         return cls(
             **_fields(capture, deployment, session, ask),
+            origin=OriginOfCapture(**asdict(origin)) if ask.principal.is_admin else None,
             event_prev_capture_id=place.previous_id,
             event_next_capture_id=place.next_id,
             event_current_capture_index=place.index,
@@ -148,12 +186,15 @@ def _fields(
         "event": EventOfCapture.of(session, ask) if session else None,
         "path": facts.filename,
         "url": _original_url(capture, ask),
-        "timestamp": capture.timestamp.replace(microsecond=capture.millisecond * 1000)
-        if capture.timestamp
-        else None,
-        "timestamp_source": facts.timestamp_source,
+        "timestamp": capture.moment,
+        "timestamp_source": "manual" if capture.corrections.manual else facts.timestamp_source,
+        "timestamp_shift_seconds": 0
+        if capture.corrections.manual
+        else sum(capture.corrections.shifts.values()),
+        "duplicate_of": capture.duplicate_of if _flags_duplicates(deployment) else None,
+        "hidden": capture.hidden,
         "timestamp_conflict": facts.timestamp_conflict,
-        "undated_reason": facts.undated_reason,
+        "undated_reason": facts.undated_reason if capture.timestamp is None else None,
         "state": facts.state,
         "reason": facts.reason,
         "truncated": facts.truncated,
@@ -179,11 +220,18 @@ def _fields(
     }
 
 
+def _flags_duplicates(deployment: Deployment | None) -> bool:
+    return deployment is None or deployment.inherited.duplicates != "keep"
+
+
 def _original_url(capture: Capture, ask: Ask) -> str | None:
     # Originals hold the place where they were taken in their EXIF: only for those who may edit.
     if not ask.principal.is_admin:
         return None
-    return objects.read_url(ask.settings.photos_bucket, capture.facts.key, ask.settings.url_lifetime)
+    bucket, lifetime = ask.settings.photos_bucket, ask.settings.url_lifetime
+    if capture.facts.state == "unreadable" or capture.facts.content_type is None:
+        return objects.download_url(bucket, capture.facts.key, lifetime)
+    return objects.read_url(bucket, capture.facts.key, lifetime, capture.facts.content_type)
 
 
 def size_display(size: int) -> str:

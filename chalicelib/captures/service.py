@@ -1,17 +1,24 @@
-"""The verbs of captures: keep one, announce an upload, render a thumbnail that is not there."""
+"""The verbs of captures: keep, remove and date one, announce an upload, render a missing thumbnail."""
 
+import logging
 from dataclasses import dataclass
+from datetime import datetime
 
 from chalicelib import ids
 from chalicelib.aws import objects, table
-from chalicelib.captures import reading, store
-from chalicelib.captures.rules import CONTENT_TYPES, Capture, object_key
+from chalicelib.captures import corrections, duplicates, reading, store
+from chalicelib.captures.rules import CONTENT_TYPES, Capture, Seen, object_key
+from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments import reading as deployments
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Conflict, Invalid, NotFound, Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
 from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec
+
+log = logging.getLogger("nightjar")
+
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,21 +32,63 @@ class Upload:
 
 def with_deployment(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None, Capture | None]:
     """A capture and its deployment, each None if it is not there. One request."""
+    deployment, seen = see(capture_id, consistent=consistent)
+    return deployment, seen.capture
+
+
+def see(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None, Seen]:
+    """What there is of a capture, and its deployment, if that is there. One request."""
     deployment_id = ids.deployment_of(capture_id)
     wanted = [reading.wanted(capture_id), deployments.wanted(deployment_id)]
     found = table.get_many(wanted, consistent=consistent)
-    captures = reading.among(found, [capture_id])
-    return deployments.among(found, deployment_id), captures[0] if captures else None
+    return deployments.among(found, deployment_id), reading.seen_among(found, capture_id)
 
 
-def keep(capture: Capture, known: Capture | None) -> bool:
-    """Writes a reading: of a new object, or of a newer version of the one `known` was read from.
+def keep(seen: Seen, capture: Capture, tidying: Tidying, *, hide: bool) -> bool:
+    """Writes a reading over what was seen of a capture, and clears up after what was there; False if it is
+    no longer as it was seen. One request for a new object. Duplicates are hidden if `hide` says so."""
+    note = tidying.note(seen.capture) if seen.capture else None
+    if not duplicates.write(seen, capture, tidying.now(), hide=hide, others=note):
+        return False
+    if seen.stamp:
+        tidying.after(capture.id)
+    return True
 
-    False if another worker wrote first. One request.
+
+def remove(seen: Seen, capture_id: str, stamp: str, tidying: Tidying) -> bool:
+    """Removes a capture, whose object has gone, and all that hangs off it; False if it is no longer as it
+    was seen. Also where there is none: a reading that is under way is then refused."""
+    others = tidying.note(seen.capture) if seen.capture else None
+    if not store.remove(seen, capture_id, stamp, tidying.now(), others):
+        return False
+    tidying.after(capture_id)
+    return True
+
+
+def note_event(capture: Capture, stamp: str) -> None:
+    """Notes that a later event found the capture as it is. Nothing for an event that is known already.
+
+    Raises Conflict if the capture has changed meanwhile.
     """
-    if known is None:
-        return store.add(capture)
-    return store.replace(capture, known.facts.version)
+    if stamp <= capture.stamp:
+        log.info("%s is known already", capture.id)
+    elif not store.touch(capture, stamp):
+        raise Conflict(f"{capture.id} changed while a later event was noted.")
+
+
+def date(capture_id: str, moment: datetime | None) -> tuple[Deployment, Capture]:
+    """Dates a capture by hand (naive, to the millisecond); None goes back to what its sources told.
+
+    Raises NotFound, or Conflict if it keeps changing. Two requests.
+    """
+    for _ in range(_ROUNDS):
+        deployment, before = with_deployment(capture_id, consistent=True)
+        if deployment is None or before is None:
+            raise NotFound(f"There is no capture with the id {capture_id!r}.")
+        after = corrections.dated(before, moment)
+        if after == before or store.correct(before, after):
+            return deployment, after
+    raise Conflict("The capture keeps changing; try again in a moment.")
 
 
 def announce(
@@ -101,7 +150,12 @@ def render_missing(capture: Capture, spec: ThumbnailSpec, settings: Settings) ->
     from chalicelib.thumbnails.photograph import open_photograph
 
     made, _ = thumbnails.make(
-        open_photograph(found.data), capture.id, found.version, [spec], settings.thumbnails_bucket
+        open_photograph(found.data),
+        capture.id,
+        capture.stamp,
+        found.version,
+        [spec],
+        settings.thumbnails_bucket,
     )
-    store.put_thumbnails(capture, made)
+    store.put_thumbnail(capture, spec.label, made[spec.label])
     return made[spec.label]

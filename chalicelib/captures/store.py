@@ -1,89 +1,195 @@
-"""Captures in the table."""
+"""Captures in the table.
 
-from collections.abc import Mapping
-from dataclasses import asdict
-from datetime import datetime
+Whoever writes a capture says what it has seen there; the write is refused if that has changed. Each write
+sets a later stamp, so nothing that was seen ever comes back and nobody can be deceived.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
 from typing import Any, cast
 
-from pynamodb.attributes import MapAttribute
+from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row, instant
-from chalicelib.captures.rules import Capture, Facts
+from chalicelib.captures.rules import Capture, Corrections, Facts, Origin, Seen, following
 from chalicelib.errors import Conflict
 from chalicelib.thumbnails.rules import Thumbnail
 
+REMEMBERED = timedelta(days=30)
+"""How long it is remembered that a capture was removed: longer than any event of it can be under way."""
+
 
 class CaptureRow(Row):
-    """A capture; `at` says when, `owner` whose."""
+    """A capture; `at` says when, `owner` whose. Of a removed one only the stamp is left, for a while."""
 
-    facts: MapAttribute[str, Any] = MapAttribute()
+    facts: MapAttribute[str, Any] = MapAttribute(null=True)
     thumbnails: MapAttribute[str, Any] = MapAttribute(null=True)
+    origin: MapAttribute[str, Any] = MapAttribute(null=True)
+    stamp = UnicodeAttribute(null=True)
+    expires = NumberAttribute(null=True)
+
+
+class UnreadableRow(Row):
+    """The note that a capture is unreadable: what the list of them is read from."""
+
+
+Others = Callable[[TransactWrite], None]
 
 
 def get(capture_id: str) -> Capture | None:
     """The capture of that id, or None. One request."""
     row = table.get(CaptureRow, keys.capture(capture_id))
-    return capture_of(row) if row else None
+    return seen_of(row).capture
 
 
-def add(capture: Capture) -> bool:
-    """Writes a capture that is not there yet; False if it is. One request."""
-    return table.accepted(lambda: row_of(capture).save(CaptureRow.pk.does_not_exist()))
+def see(capture_id: str) -> Seen:
+    """What there is of a capture, read consistently. One request."""
+    return seen_of(table.get(CaptureRow, keys.capture(capture_id), consistent=True))
 
 
-def replace(capture: Capture, seen_version: str) -> bool:
-    """Writes a newer reading over the one made of `seen_version`; False if that is no longer there."""
-    return table.accepted(lambda: row_of(capture).save(_is_at(seen_version)))
+def write(seen: Seen, capture: Capture, others: Others | None = None) -> bool:
+    """Writes a capture over what was seen of it, with what `others` adds; False if anything was refused.
+
+    One request: a transaction only where more than the capture's own row is written.
+    """
+    notes = _unreadable_notes(seen.capture, capture)
+    return _save(row_of(capture), seen, [*notes, *([others] if others else [])])
 
 
-def put_thumbnails(capture: Capture, thumbnails: Mapping[str, Thumbnail]) -> None:
-    """Remembers freshly rendered thumbnails of the object's present version.
+def remove(seen: Seen, capture_id: str, stamp: str, now: datetime, others: Others | None) -> bool:
+    """Leaves of a capture the trace that it was removed; False if it is no longer as it was seen. One
+    request."""
+    row = CaptureRow(
+        *keys.capture(capture_id),
+        stamp=following(seen.stamp, stamp),
+        expires=int((now + REMEMBERED).timestamp()),
+    )
+    return _save(row, seen, [*_unreadable_notes(seen.capture, None), *([others] if others else [])])
 
-    Raises Conflict if the object has a newer version by now.
+
+def touch(capture: Capture, stamp: str) -> bool:
+    """Notes that a capture is as of a later event, too; False if it is no longer as it was seen."""
+    row = CaptureRow(*keys.capture(capture.id))
+    unseen = _unchanged(Seen(capture, capture.stamp))
+    return table.accepted(lambda: row.update(actions=[CaptureRow.stamp.set(stamp)], condition=unseen))
+
+
+def correct(before: Capture, after: Capture, others: Others | None = None) -> bool:
+    """Writes what people changed of a capture; False if it is no longer as it was before. One request."""
+    stamped = replace(after, stamp=following(before.stamp))
+    return write(Seen(before, before.stamp), stamped, others)
+
+
+def put_thumbnail(capture: Capture, label: str, thumbnail: Thumbnail) -> None:
+    """Remembers a freshly rendered thumbnail of the object's present version.
+
+    Raises Conflict if the capture has changed by now.
     """
     row = CaptureRow(*keys.capture(capture.id))
-    actions: list[Action] = [CaptureRow.thumbnails.set(_map_of({**capture.thumbnails, **thumbnails}))]
-    if not table.accepted(lambda: row.update(actions=actions, condition=_is_at(capture.facts.version))):
+    path: Any = CaptureRow.thumbnails[label]
+    unseen = _unchanged(Seen(capture, capture.stamp))
+    if not table.accepted(lambda: row.update(actions=[path.set(asdict(thumbnail))], condition=unseen)):
         raise Conflict("The photograph has changed meanwhile; ask again.")
 
 
 def row_of(capture: Capture) -> CaptureRow:
     """The row that holds a capture."""
-    at = keys.capture_at(capture.id, capture.timestamp, capture.millisecond)
+    at = keys.capture_at(capture.id, capture.timestamp, capture.millisecond, hidden=capture.hidden)
     return CaptureRow(
         *keys.capture(capture.id),
         at=at,
         owner=keys.project(capture.project_id)[0],
         rank=at,
-        facts=_plain_facts(capture.facts),
-        thumbnails=_map_of(capture.thumbnails),
+        facts=_plain_facts(capture),
+        thumbnails={label: asdict(one) for label, one in capture.thumbnails.items()},
+        origin=_without_none(asdict(capture.origin)) or None,
+        stamp=capture.stamp or None,
     )
+
+
+def seen_of(row: CaptureRow | None) -> Seen:
+    """What a row, if there is one, holds of a capture."""
+    if row is None:
+        return Seen()
+    return Seen(capture_of(row) if row.facts else None, row.stamp or "")
 
 
 def capture_of(row: CaptureRow) -> Capture:
     """The capture a row holds, whether it was read from the table or through `by_owner`."""
-    timestamp, millisecond = keys.time_of_capture(row.at or row.rank or "")
+    at = row.at or row.rank or ""
+    timestamp, millisecond = keys.time_of_capture(at)
+    values = row.facts.as_dict()
     return Capture(
         id=row.sk.removeprefix(keys.CAPTURES),
         project_id=(row.owner or "").removeprefix("PROJECT#"),
         timestamp=timestamp,
         millisecond=millisecond,
-        facts=_facts_of(row.facts.as_dict()),
+        facts=_facts_of(values),
         thumbnails={label: Thumbnail(**one) for label, one in _plain(row.thumbnails).items()},
+        corrections=_corrections_of(values.get("corrections", {})),
+        duplicate_of=values.get("duplicate_of"),
+        hidden=at.startswith(keys.HIDDEN),
+        origin=Origin(**_plain(row.origin)),
+        stamp=row.stamp or "",
     )
 
 
-def _is_at(version: str) -> Condition:
+def _unchanged(seen: Seen) -> Condition:
+    if seen.stamp:
+        return CaptureRow.stamp == seen.stamp
+    if seen.capture is None:
+        return CaptureRow.pk.does_not_exist()
     path: Any = CaptureRow.facts["version"]
-    return cast("Condition", path == version)
+    unstamped = CaptureRow.stamp.does_not_exist() & (path == seen.capture.facts.version)
+    return cast("Condition", unstamped)
 
 
-def _plain_facts(facts: Facts) -> dict[str, Any]:
-    values = {**asdict(facts), "last_modified": instant(facts.last_modified)}
-    return {name: value for name, value in values.items() if value is not None}
+def _save(row: CaptureRow, seen: Seen, others: list[Others]) -> bool:
+    unseen = _unchanged(seen)
+
+    def save_all() -> None:
+        with table.transaction() as writing:
+            writing.save(row, condition=unseen)
+            for other in others:
+                other(writing)
+
+    return table.accepted(save_all if others else lambda: row.save(unseen))
+
+
+def _unreadable_notes(before: Capture | None, after: Capture | None) -> list[Others]:
+    """What keeps the list of unreadable captures true: nothing, where nothing changes for it."""
+    was = before is not None and before.facts.state == "unreadable"
+    if after is not None and after.facts.state == "unreadable":
+        pk, sk = keys.unreadable(after.id)
+        owner, rank = keys.project(after.project_id)[0], f"{keys.UNREADABLE}{after.id}"
+        note = UnreadableRow(pk, sk, owner=owner, rank=rank)
+        return [] if was else [lambda writing: writing.save(note)]
+    if before is not None and was:
+        gone = UnreadableRow(*keys.unreadable(before.id))
+        return [lambda writing: writing.delete(gone)]
+    return []
+
+
+def _plain_facts(capture: Capture) -> dict[str, Any]:
+    facts, corrections = capture.facts, capture.corrections
+    values = {
+        **asdict(facts),
+        "last_modified": instant(facts.last_modified),
+        "duplicate_of": capture.duplicate_of,
+    }
+    if corrections:
+        values["corrections"] = _without_none(
+            {
+                "read": _moment(corrections.read),
+                "manual": _moment(corrections.manual),
+                "shifts": dict(corrections.shifts),
+            }
+        )
+    return _without_none(values)
 
 
 def _facts_of(values: Mapping[str, Any]) -> Facts:
@@ -91,9 +197,21 @@ def _facts_of(values: Mapping[str, Any]) -> Facts:
     return Facts(**{**known, "last_modified": datetime.fromisoformat(values["last_modified"])})
 
 
-def _map_of(thumbnails: Mapping[str, Thumbnail]) -> dict[str, dict[str, Any]]:
-    return {label: asdict(one) for label, one in thumbnails.items()}
+def _corrections_of(values: Mapping[str, Any]) -> Corrections:
+    def moment(name: str) -> datetime | None:
+        return datetime.fromisoformat(values[name]) if name in values else None
+
+    shifts = {job: int(seconds) for job, seconds in values.get("shifts", {}).items()}
+    return Corrections(moment("read"), moment("manual"), shifts)
 
 
-def _plain(thumbnails: Any) -> dict[str, dict[str, Any]]:
-    return thumbnails.as_dict() if thumbnails is not None else {}
+def _moment(value: datetime | None) -> str | None:
+    return value.isoformat(timespec="milliseconds") if value else None
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _plain(value: Any) -> dict[str, Any]:
+    return value.as_dict() if value is not None else {}

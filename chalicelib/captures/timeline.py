@@ -21,12 +21,13 @@ Order = Literal["timestamp", "-timestamp"]
 @dataclass(frozen=True, slots=True)
 class Span:
     """Which captures: of a deployment, or of a project where `deployment_id` is None; with `start` and
-    `end` (both inclusive, to the second) only those taken then."""
+    `end` (both inclusive, to the second) only those taken then; or only the undated ones."""
 
-    project_id: str | None
+    project_id: str
     deployment_id: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    undated: bool = False
 
 
 def taken(
@@ -78,7 +79,7 @@ def page(span: Span, order: Order, limit: int, after: str | None = None) -> list
 
 def position(capture: Capture) -> str:
     """Where a page that ends with this capture ended."""
-    return keys.capture_at(capture.id, capture.timestamp, capture.millisecond)
+    return keys.capture_at(capture.id, capture.timestamp, capture.millisecond, hidden=capture.hidden)
 
 
 def position_of(span: Span, order: Order, offset: int) -> str | None:
@@ -117,12 +118,12 @@ def _parts(span: Span, order: Order, after: str | None) -> list[_Part]:
         raise foreign_cursor()
     dated = _Part(_lower(span), _upper(span), order == "timestamp")
     undated = _Part(keys.UNDATED, keys.UNDATED + keys.LAST, forward=True)
-    parts = [dated] if span.start or span.end else [dated, undated]
+    parts = [undated] if span.undated else [dated] if span.start or span.end else [dated, undated]
     if after is None:
         return parts
     if after.startswith(keys.UNDATED):
         return [replace(undated, after=after)] if undated in parts else []
-    return [*_following(dated, after), *parts[1:]]
+    return parts if span.undated else [*_following(dated, after), *parts[1:]]
 
 
 def _following(part: _Part, after: str) -> list[_Part]:
@@ -150,7 +151,7 @@ def _query(span: Span, part: _Part, limit: int, *, whole: bool) -> Any:
     if span.deployment_id:
         pk, index, attribute = keys.deployment(span.deployment_id)[0], keys.TIMELINE, CaptureRow.at
     else:
-        pk, index, attribute = keys.project(span.project_id or "")[0], keys.BY_OWNER, CaptureRow.rank
+        pk, index, attribute = keys.project(span.project_id)[0], keys.BY_OWNER, CaptureRow.rank
     return table.query(
         CaptureRow,
         pk,

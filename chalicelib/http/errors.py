@@ -14,6 +14,7 @@ STATUSES: Mapping[type[errors.NightjarError], int] = {
     errors.Unreadable: 422,
     errors.LeaseLost: 503,
     errors.SourceGone: 404,
+    errors.StorageFault: 503,
 }
 
 

@@ -1,11 +1,13 @@
 """Reading an object once: what it is, when it was taken, and its eager thumbnails."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.aws.objects import StoredObject
-from chalicelib.captures.rules import Capture, Facts, parse_key
+from chalicelib.captures.rules import Capture, Facts, Origin, parse_key
 from chalicelib.captures.timestamps import CaptureTime, capture_time
+from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
@@ -13,24 +15,48 @@ from chalicelib.thumbnails.photograph import Photograph, open_photograph
 from chalicelib.thumbnails.rules import Thumbnail
 
 
-def read(
-    found: StoredObject, key: str, capture_id: str, project_id: str, *, settings: Settings, now: datetime
-) -> Capture:
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The object a capture is read from: its key, the capture's id, and the stamp it is to have."""
+
+    key: str
+    capture_id: str
+    stamp: str
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """What became of the pixels: thumbnails, or the reason why there are none."""
+
+    thumbnails: dict[str, Thumbnail]
+    truncated: bool = False
+    reason: str | None = None
+
+
+def read(found: StoredObject, source: Source, settings: Settings, now: datetime) -> Capture:
     """The capture in an object, its eager thumbnails written. Bytes that are no photograph make an
     unreadable capture, with the reason: nothing that was sent is lost."""
-    parsed = parse_key(key)
-    filename = parsed[1] if parsed else key
+    photograph: Photograph | None = None
     try:
         photograph = _open(found, settings)
-        specs = [spec for spec in settings.thumbnails if spec.eager]
-        made, truncated = thumbnails.make(
-            photograph, capture_id, found.version, specs, settings.thumbnails_bucket
-        )
+        pixels = _render(photograph, found, source, settings)
     except Unreadable as error:
-        return _unreadable(found, key, filename, capture_id, project_id, error.detail, now)
-    taken = capture_time(filename, photograph.exif, now=now)
-    facts = _facts(found, key, filename, taken, photograph, truncated=truncated)
-    return _capture(capture_id, project_id, taken, facts, made)
+        pixels = _Pixels({}, reason=error.detail)
+    parsed = parse_key(source.key)
+    filename = parsed[1] if parsed else source.key
+    exif = photograph.exif if photograph else None
+    taken = capture_time(filename, exif, now=now, sources=source.deployment.timestamp_sources)
+    return Capture(
+        id=source.capture_id,
+        project_id=source.deployment.project_id,
+        timestamp=taken.timestamp,
+        millisecond=taken.millisecond,
+        facts=_facts(found, source.key, filename, taken, photograph, pixels),
+        thumbnails=pixels.thumbnails,
+        origin=_origin(photograph) if photograph else Origin(),
+        stamp=source.stamp,
+    )
 
 
 def _open(found: StoredObject, settings: Settings) -> Photograph:
@@ -40,18 +66,12 @@ def _open(found: StoredObject, settings: Settings) -> Photograph:
     return open_photograph(found.data)
 
 
-def _unreadable(
-    found: StoredObject, key: str, filename: str, capture_id: str, project_id: str, reason: str, now: datetime
-) -> Capture:
-    taken = capture_time(filename, None, now=now)
-    facts = _facts(found, key, filename, taken, None, truncated=False, reason=reason)
-    return _capture(capture_id, project_id, taken, facts, {})
-
-
-def _capture(
-    capture_id: str, project_id: str, taken: CaptureTime, facts: Facts, made: dict[str, Thumbnail]
-) -> Capture:
-    return Capture(capture_id, project_id, taken.timestamp, taken.millisecond, facts, made)
+def _render(photograph: Photograph, found: StoredObject, source: Source, settings: Settings) -> _Pixels:
+    specs = [spec for spec in settings.thumbnails if spec.eager]
+    made, truncated = thumbnails.make(
+        photograph, source.capture_id, source.stamp, found.version, specs, settings.thumbnails_bucket
+    )
+    return _Pixels(made, truncated)
 
 
 def _facts(
@@ -60,9 +80,7 @@ def _facts(
     filename: str,
     taken: CaptureTime,
     photograph: Photograph | None,
-    *,
-    truncated: bool,
-    reason: str | None = None,
+    pixels: _Pixels,
 ) -> Facts:
     return Facts(
         key=key,
@@ -71,8 +89,8 @@ def _facts(
         size=found.size,
         sha256=hashlib.sha256(found.data).hexdigest() if found.data is not None else None,
         last_modified=found.last_modified,
-        state="ready" if photograph else "unreadable",
-        reason=reason,
+        state="unreadable" if pixels.reason else "ready",
+        reason=pixels.reason,
         content_type=photograph.content_type if photograph else None,
         width=photograph.width if photograph else None,
         height=photograph.height if photograph else None,
@@ -81,5 +99,11 @@ def _facts(
         timestamp_offset=taken.offset,
         timestamp_conflict=taken.conflict,
         undated_reason=taken.reason if taken.timestamp is None else None,
-        truncated=truncated,
+        truncated=pixels.truncated,
     )
+
+
+def _origin(photograph: Photograph) -> Origin:
+    camera = photograph.camera
+    latitude, longitude = photograph.gps or (None, None)
+    return Origin(camera.make, camera.model, camera.serial, latitude, longitude)

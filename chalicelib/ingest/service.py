@@ -1,7 +1,8 @@
 """Ingest: an object in the photos bucket becomes one capture, with its eager thumbnails.
 
-Every step may happen twice. The blobs of thumbnails are named by their content, and the capture, which
-makes all of it visible, is written last and under a condition.
+An event only says where to look. What counts is the object as it is, and what the table holds of it; a
+write is refused if that has changed since it was seen. So events may come twice, late, or out of order:
+whoever comes last writes what is there, and a late "created" after a "removed" finds nothing to write.
 """
 
 import logging
@@ -11,15 +12,20 @@ from datetime import datetime
 
 from chalicelib import ids
 from chalicelib.aws import objects
+from chalicelib.aws.objects import StoredObject
 from chalicelib.captures import service as captures
-from chalicelib.captures.rules import Capture, parse_key
+from chalicelib.captures.corrections import corrected
+from chalicelib.captures.rules import Seen, following, parse_key
+from chalicelib.captures.tidying import Tidying
 from chalicelib.errors import Conflict, NotFound, SourceGone
 from chalicelib.ingest import store
-from chalicelib.ingest.reading import read
-from chalicelib.ingest.rules import ObjectCreated, created
+from chalicelib.ingest.reading import Source, read
+from chalicelib.ingest.rules import ObjectCreated, ObjectRemoved, ReadAgain, asked
 from chalicelib.settings import Settings
 
 log = logging.getLogger("nightjar")
+
+_ROUNDS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,59 +36,114 @@ class Ingest:
     now: Callable[[], datetime]
 
     def message(self, body: str) -> None:
-        """Ingests the objects one notification reports. What fails is raised, for the queue to send again."""
-        for each in created(body):
-            self.object(each)
+        """Does what one message asks for. What fails is raised, for the queue to send again."""
+        for each in asked(body):
+            if isinstance(each, ObjectCreated):
+                self.created(each)
+            elif isinstance(each, ObjectRemoved):
+                self.removed(each)
+            else:
+                self.again(each)
 
-    def object(self, each: ObjectCreated) -> None:
+    def created(self, each: ObjectCreated) -> None:
         """Ingests one object. One read of the table when it is known already; else one of S3, one write
         of S3 per eager thumbnail and one write of the table.
 
         Raises Conflict if another worker was quicker with another version: the queue sends it again.
         """
-        deployment_id = self._deployment_id(each)
+        deployment_id = self._deployment_id(each.key)
         if deployment_id is None:
+            self._keep_unassigned(each, "its key does not begin with photos/<deployment id>/")
             return
         capture_id = ids.capture_id(deployment_id, each.bucket, each.key)
-        deployment, known = captures.with_deployment(capture_id)
+        deployment, seen = captures.see(capture_id)
         if deployment is None:  # or it was made a moment ago
-            deployment, known = captures.with_deployment(capture_id, consistent=True)
+            deployment, seen = captures.see(capture_id, consistent=True)
         if deployment is None:
             self._keep_unassigned(each, f"there is no deployment with the id {deployment_id}")
-            return
-        if known and known.facts.version == each.version:
-            log.info("%s is known already", capture_id)
-            return
-        try:
-            found = objects.read(each.bucket, each.key, self.settings.max_upload_bytes)
-        except SourceGone:
-            log.warning("%s was removed before it was read", each.key)
-            return
-        if known and known.facts.version == found.version:
-            log.info("%s is known in a newer version than this event's", capture_id)
-            return
-        capture = read(
-            found, each.key, capture_id, deployment.project_id, settings=self.settings, now=self.now()
-        )
-        self._write(capture, known)
+        elif seen.capture and seen.capture.facts.version == each.version:
+            captures.note_event(seen.capture, each.stamp)
+        else:
+            self._look(each.bucket, Source(each.key, capture_id, each.stamp, deployment), seen)
 
-    def _deployment_id(self, each: ObjectCreated) -> str | None:
-        parsed = parse_key(each.key)
+    def removed(self, each: ObjectRemoved) -> None:
+        """Removes the capture of an object that has gone. Two reads of the table and S3, one write, and
+        what clearing up after it takes.
+
+        Raises Conflict if others keep changing it: the queue sends it again.
+        """
+        deployment_id = self._deployment_id(each.key)
+        if deployment_id is None:
+            store.forget(each.bucket, each.key)
+            return
+        capture_id = ids.capture_id(deployment_id, each.bucket, each.key)
+        for _ in range(_ROUNDS):
+            deployment, seen = captures.see(capture_id, consistent=True)
+            if deployment is None:
+                store.forget(each.bucket, each.key)
+                return
+            if seen.is_removed and seen.stamp >= each.stamp:
+                return
+            if objects.is_there(each.bucket, each.key):
+                log.info("%s has come back, or an older version of it was removed", capture_id)
+                return
+            if captures.remove(seen, capture_id, each.stamp, self._tidying):
+                log.info("%s is removed", capture_id)
+                return
+        raise Conflict(f"{capture_id} keeps changing while it is to be removed.")
+
+    def again(self, each: ReadAgain) -> None:
+        """Reads a capture's object anew, whatever is known of it. As dear as a new object."""
+        deployment, seen = captures.see(each.capture_id, consistent=True)
+        if deployment is None or seen.capture is None:
+            log.info("%s is there no more", each.capture_id)
+            return
+        source = Source(seen.capture.facts.key, each.capture_id, "", deployment)
+        self._look(self.settings.photos_bucket, source, seen, even_if_known=True)
+
+    def _look(self, bucket: str, source: Source, seen: Seen, *, even_if_known: bool = False) -> None:
+        """Writes what is in the bucket. `source` comes with the stamp of the event that led there."""
+        try:
+            found = objects.read(bucket, source.key, self.settings.max_upload_bytes)
+        except SourceGone:
+            log.warning("%s was removed before it was read", source.key)
+            found = None
+        known = seen.capture.facts.version if seen.capture else None
+        if found is None or (found.version == known and not even_if_known):
+            # An earlier attempt at this event may have left thumbnails of what has been overtaken.
+            if seen.stamp:
+                self._tidying.after(source.capture_id)
+            return
+        self._write(found, source, seen)
+
+    def _write(self, found: StoredObject, source: Source, seen: Seen) -> None:
+        stamp = following(seen.stamp, source.stamp)
+        source = Source(source.key, source.capture_id, stamp, source.deployment)
+        capture = read(found, source, self.settings, self.now())
+        if seen.capture:
+            capture = corrected(capture, seen.capture.corrections)
+        hide = source.deployment.inherited.duplicates == "hide"
+        if captures.keep(seen, capture, self._tidying, hide=hide):
+            log.info("%s is %s", capture.id, "read anew" if seen.capture else "new")
+            return
+        _, present = captures.see(capture.id, consistent=True)
+        if present.capture is None or present.capture.facts.version != capture.facts.version:
+            raise Conflict(f"{capture.id} was written by another worker, in another version.")
+        log.info("%s was written by another worker", capture.id)
+        self._tidying.after(capture.id)
+
+    @property
+    def _tidying(self) -> Tidying:
+        return Tidying(self.settings.thumbnails_bucket, self.now)
+
+    @staticmethod
+    def _deployment_id(key: str) -> str | None:
+        parsed = parse_key(key)
         try:
             return ids.check("deployment", parsed[0] if parsed else "")
         except NotFound:
-            self._keep_unassigned(each, "its key does not begin with photos/<deployment id>/")
             return None
 
     def _keep_unassigned(self, each: ObjectCreated, reason: str) -> None:
         log.warning("%s is kept as unassigned: %s", each.key, reason)
         store.keep(each, reason, self.now())
-
-    def _write(self, capture: Capture, known: Capture | None) -> None:
-        if captures.keep(capture, known):
-            log.info("%s is %s", capture.id, "read anew" if known else "new")
-            return
-        _, present = captures.with_deployment(capture.id, consistent=True)
-        if present is None or present.facts.version != capture.facts.version:
-            raise Conflict(f"{capture.id} was written by another worker, in another version.")
-        log.info("%s was written by another worker", capture.id)

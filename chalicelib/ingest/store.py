@@ -35,7 +35,7 @@ class Unassigned:
 
 def keep(created: ObjectCreated, reason: str, now: datetime) -> None:
     """Keeps an object's address; the same object is kept once. One request."""
-    digest = hashlib.sha256(f"{created.bucket}/{created.key}".encode()).hexdigest()[:24]
+    digest = _digest(created.bucket, created.key)
     row = UnassignedRow(*keys.unassigned(digest))
     row.update(
         actions=[
@@ -48,6 +48,15 @@ def keep(created: ObjectCreated, reason: str, now: datetime) -> None:
             UnassignedRow.reason.set(reason),
         ]
     )
+
+
+def forget(bucket: str, key: str) -> None:
+    """Forgets an object that has gone; nothing if it was not kept. One request."""
+    UnassignedRow(*keys.unassigned(_digest(bucket, key))).delete()
+
+
+def _digest(bucket: str, key: str) -> str:
+    return hashlib.sha256(f"{bucket}/{key}".encode()).hexdigest()[:24]
 
 
 def listed(limit: int, after: str | None) -> tuple[list[Unassigned], str | None]:

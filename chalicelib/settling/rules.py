@@ -48,8 +48,10 @@ class Touched:
         self.parts[owner, ALL] |= set()
 
     def capture(self, owner: Owner, at: str) -> None:
-        """The place in a deployment's timeline where a capture is, or was."""
+        """The place in a deployment's timeline where a capture is, or was; hidden ones touch nothing."""
         place, _, rest = at.partition("#")
+        if place == "HIDDEN":
+            return
         if place == "UNDATED":
             own_part = rest.partition("-")[2]
             self.parts[owner, _UNDATED + own_part[:_SEGMENT]] |= set()
@@ -77,7 +79,7 @@ def touched(changes: Iterable[tuple[str, str, Image | None, Image | None]]) -> T
 
 
 _GROUPING = ("session_time_gap_seconds", "inherited_gap_seconds")
-_INHERITED = ("draft", "session_time_gap_seconds")
+_INHERITED = ("draft", "session_time_gap_seconds", "duplicates")
 
 
 def _capture(result: Touched, owner: Owner, before: Image, after: Image) -> None:

@@ -1,5 +1,6 @@
 """Which thumbnails there are, how large, and when one is fresh. Pure."""
 
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -65,8 +66,27 @@ def spec_for(label: str | None, specs: tuple[ThumbnailSpec, ...]) -> ThumbnailSp
     return next((spec for spec in specs if spec.label == label), None)
 
 
-def thumbnail_key(capture_id: str, label: str, digest: str, format: Format) -> str:  # noqa: A002
-    """The blob's name: holds a digest of the bytes, so a name never changes its content."""
-    deployment_id, _, photo = capture_id.rpartition("-")
+def thumbnail_key(capture_id: str, stamp: str, label: str, digest: str, format: Format) -> str:  # noqa: A002
+    """The blob's name: holds a digest of the bytes, so a name never changes its content, and the stamp its
+    capture had when it was rendered."""
     extension = {"jpeg": "jpg", "webp": "webp"}[format]
-    return f"thumbnails/{deployment_id}/{photo}/{label}-{digest[:20]}.{extension}"
+    return f"{folder(capture_id)}{stamp or _UNSTAMPED}/{label}-{digest[:20]}.{extension}"
+
+
+_UNSTAMPED = "-"
+
+
+def folder(capture_id: str) -> str:
+    """Under which the names of all blobs of a capture begin."""
+    deployment_id, _, photo = capture_id.rpartition("-")
+    return f"thumbnails/{deployment_id}/{photo}/"
+
+
+def litter(names: Iterable[str], capture_id: str, stamp: str, kept: Container[str]) -> list[str]:
+    """Which of a capture's blobs nobody points to, or ever will.
+
+    Whoever renders for an older stamp than the capture's present one has seen it as it was, and can no
+    longer write what it rendered; blobs of the present or a later stamp may be about to be pointed to.
+    """
+    start, present = len(folder(capture_id)), stamp or _UNSTAMPED
+    return [name for name in names if name not in kept and name[start:].partition("/")[0] < present]

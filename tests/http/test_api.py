@@ -82,6 +82,30 @@ class TestProjectsAndDeployments:
         status, changed = api.send("PATCH", f"/projects/{project['id']}", {"draft": True})
         assert (status, changed["draft"], changed["session_time_gap_seconds"]) == (200, True, 3600)
 
+    def test_a_deployment_says_how_its_camera_tells_the_time(self, table: str, api: Api) -> None:
+        told = {"timestamp_sources": ["exif"], "camera_observes_dst": True, "clock_offset_seconds": -90}
+        project = a_project()
+        body = {"project_id": project.id, "name": "Edge"}
+        usual = {"timestamp_sources": ["filename", "exif"], "camera_observes_dst": False}
+        status, made = api.send("POST", "/deployments", body)
+        assert (status, {**made, **usual, "clock_offset_seconds": 0}) == (201, made)
+        path = f"/deployments/{made['id']}"
+        status, changed = api.send("PATCH", path, told)
+        assert (status, {**changed, **told}) == (200, changed)
+        api.send("PATCH", path, {"timestamp_sources": ["exif", "filename"]})
+        assert api.get(path)[1]["timestamp_sources"] == ["exif", "filename"]
+        status, made = api.send("POST", "/deployments", {**body, **told})
+        assert (status, {**made, **told}) == (201, made)
+
+    def test_a_project_says_what_becomes_of_duplicates(self, table: str, api: Api) -> None:
+        _, usual = api.send("POST", "/projects", {"name": "Moths"})
+        _, other = api.send("POST", "/projects", {"name": "Moths", "duplicates": "keep"})
+        assert (usual["duplicates"], other["duplicates"]) == ("flag", "keep")
+        path = f"/projects/{usual['id']}"
+        status, changed = api.send("PATCH", path, {"duplicates": "hide"})
+        assert (status, changed["duplicates"]) == (200, "hide")
+        assert api.get(path)[1]["duplicates"] == "hide"
+
     def test_lists_come_in_pages_by_name(self, table: str, api: Api) -> None:
         project = a_project()
         for name in ("c", "a", "B", "d#d", "e"):
@@ -104,6 +128,8 @@ class TestProjectsAndDeployments:
             ({"name": "x", "session_time_gap_seconds": "2h"}, "session_time_gap_seconds"),
             ({"name": "x", "colour": "red"}, "colour"),
             ({"name": "x", "draft": "perhaps"}, "draft"),
+            ({"name": "x", "duplicates": "delete"}, "duplicates"),
+            ({"name": "x", "duplicates": None}, "duplicates"),
             ({"name": "a\u0000b"}, "name"),
             ({"name": "x", **{f"field{number}": 1 for number in range(1000)}}, "field0"),
         ],
@@ -134,6 +160,20 @@ class TestProjectsAndDeployments:
             {"latitude": 91},
             {"longitude": "east"},
             {"timezone": "Mars/Olympus"},
+            {"timestamp_sources": []},
+            {"timestamp_sources": "exif"},
+            {"timestamp_sources": ["exif", "exif"]},
+            {"timestamp_sources": ["exif", "guess"]},
+            {"timestamp_sources": [["exif"]]},
+            {"timestamp_sources": {"exif": 1}},
+            {"timestamp_sources": None},
+            {"camera_observes_dst": "in summer"},
+            {"camera_observes_dst": None},
+            {"clock_offset_seconds": 1.5},
+            {"clock_offset_seconds": "60"},
+            {"clock_offset_seconds": None},
+            {"clock_offset_seconds": 60 * 366 * 86400},
+            {"clock_offset_seconds": -60 * 366 * 86400},
             {"name": None},
             {"name": " "},
         ],
@@ -346,9 +386,8 @@ class TestThumbnails:
         self, real_table: str, api: Api
     ) -> None:
         [capture] = add_captures(a_deployment(a_project()), [EVENING])
-        captures.put_thumbnails(
-            capture, {"small": Thumbnail("thumbnails/a/b/small-c.jpg", 240, 240, 180, 9000, "jpeg", 82, "v1")}
-        )
+        rendered = Thumbnail("thumbnails/a/b/small-c.jpg", 240, 240, 180, 9000, "jpeg", 82, "v1")
+        captures.put_thumbnail(capture, "small", rendered)
         from chalicelib.aws import objects
 
         sent: list[str] = []
@@ -431,7 +470,10 @@ class TestUploads:
             ({"filename": "..\\..\\x.jpg"}, 400, "filename"),
             ({"filename": "${filename}"}, 400, "filename"),
             ({"filename": "a\u0000.jpg"}, 400, "filename"),
-            ({"filename": "a\n.jpg"}, 400, "filename"),
+            ({"filename": "a\u001b.jpg"}, 400, "filename"),
+            ({"filename": "a\u000b.jpg"}, 400, "filename"),
+            ({"filename": "a\ufffe.jpg"}, 400, "filename"),
+            ({"filename": "\uffff.jpg"}, 400, "filename"),
             ({"filename": "\ud800.jpg"}, 400, "filename"),
             ({"filename": "ü" * 600 + ".jpg"}, 400, "filename"),
             ({"filename": ""}, 400, "filename"),

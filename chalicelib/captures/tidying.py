@@ -1,0 +1,98 @@
+"""What a capture leaves behind when its photograph is replaced or removed, and clearing it away.
+
+The note that there may be something is written in the same transaction as the change. Whoever made the
+change clears up at once, as well as it can; the watch comes back for what is still noted.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactWrite
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.table import Row, instant
+from chalicelib.captures import duplicates, store
+from chalicelib.captures.duplicates import Content
+from chalicelib.captures.rules import Capture
+from chalicelib.captures.store import Others
+from chalicelib.thumbnails import service as thumbnails
+
+log = logging.getLogger("nightjar")
+
+AGE = timedelta(minutes=2)
+"""How old a note is when the watch takes it for left behind."""
+
+WATCHED = 100
+"""How many captures the watch clears up after in one run."""
+
+
+class UntidyRow(Row):
+    """The note: `contents` are the bytes (`project/sha256`) the capture held."""
+
+    version = UnicodeAttribute()
+    contents = UnicodeSetAttribute(null=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Tidying:
+    """What clearing up needs from outside: where thumbnails are, and the time."""
+
+    thumbnails_bucket: str
+    now: Callable[[], datetime]
+
+    def note(self, before: Capture) -> Others:
+        """Notes, as a part of a transaction, that a capture is no longer what it was."""
+        content = Content.of(before)
+        actions: list[Action] = [
+            UntidyRow.version.set(secrets.token_hex(8)),
+            UntidyRow.owner.set(keys.UNTIDY),
+            UntidyRow.rank.set(f"{instant(self.now())}#{before.id}"),
+        ]
+        if content:
+            actions.append(UntidyRow.contents.add({f"{content.project_id}/{content.sha256}"}))
+        row = UntidyRow(*keys.untidy(before.id))
+
+        def noted(writing: TransactWrite) -> None:
+            writing.update(row, actions=actions)
+
+        return noted
+
+    def after(self, capture_id: str) -> None:
+        """Clears up after a change, as well as it can: what fails is noted, and the watch comes back."""
+        try:
+            self.clear(capture_id)
+        except Exception:  # best effort: the change itself is done and must not come again for this
+            log.exception("could not clear up after %s; the watch will try again", capture_id)
+
+    def overdue(self) -> int:
+        """Clears up what was noted a while ago; returns for how many captures."""
+        within = UntidyRow.rank < instant(self.now() - AGE)
+        rows = list(table.query(UntidyRow, keys.UNTIDY, within, index=keys.BY_OWNER, limit=WATCHED))
+        for row in rows:
+            self.after(row.pk.removeprefix(keys.CAPTURES))
+        return len(rows)
+
+    def clear(self, capture_id: str) -> None:
+        """Clears up after a capture: blobs nobody points to, claims on bytes it no longer holds. About six
+        requests of the table, two of S3."""
+        note = table.get(UntidyRow, keys.untidy(capture_id), consistent=True)
+        self.blobs(capture_id)
+        if note is None:
+            return
+        for content in note.contents or ():
+            duplicates.leave(Content(*content.split("/")), capture_id)
+        version = note.version
+        table.accepted(lambda: note.delete(UntidyRow.version == version))
+
+    def blobs(self, capture_id: str) -> None:
+        """Deletes the blobs of a capture that nobody points to. One request of the table, two of S3."""
+        seen = store.see(capture_id)
+        kept = seen.capture.thumbnails if seen.capture else {}
+        gone = thumbnails.tidy(capture_id, seen.stamp, kept, self.thumbnails_bucket)
+        if gone:
+            log.info("%d blobs of %s that nobody points to are deleted", gone, capture_id)

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -111,3 +112,9 @@ def buckets(moto_server: Engine) -> Iterator[None]:
         for entry in client.list_objects_v2(Bucket=name).get("Contents", ()):
             client.delete_object(Bucket=name, Key=entry["Key"])
         client.delete_bucket(Bucket=name)
+
+
+@pytest.fixture
+def s3(buckets: None, moto_server: Engine) -> Any:
+    """A client of the storage, both buckets empty."""
+    return boto3.client("s3", endpoint_url=moto_server.url)

@@ -3,58 +3,20 @@
 import base64
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from chalice.test import Client
+from api import AUTHORISED, Api
 from meter import Meter
 from world import World, a_deployment, a_project, add_captures
 
-from chalicelib import settings
 from chalicelib.captures import store as captures
 from chalicelib.thumbnails.rules import Thumbnail
 from localstack.embedded.engines import Engine
 
 EVENING = datetime(2026, 6, 9, 21, 30)
-TOKEN = "a token of the tests"
-AUTHORISED = {"Authorization": f"Token {TOKEN}"}
-
-
-class Api:
-    """The API, as a client sees it: statuses and JSON."""
-
-    def __init__(self, client: Client) -> None:
-        self._client = client
-
-    def get(self, path: str, **headers: str) -> tuple[int, Any]:
-        return self._told(
-            self._client.http.get(f"/api/v2{path}", headers={"Host": "nightjar.test", **headers})
-        )
-
-    def send(
-        self, method: str, path: str, body: Any, headers: dict[str, str] | None = None
-    ) -> tuple[int, Any]:
-        sent = {"Host": "nightjar.test", "Content-Type": "application/json", **(headers or AUTHORISED)}
-        data = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self._told(self._client.http.request(method, f"/api/v2{path}", headers=sent, body=data))
-
-    def _told(self, answer: Any) -> tuple[int, Any]:
-        self.headers = answer.headers
-        return answer.status_code, json.loads(answer.body) if answer.body else None
-
-
-@pytest.fixture
-def api(monkeypatch: pytest.MonkeyPatch, moto_server: Engine) -> Iterator[Api]:
-    monkeypatch.setenv("NIGHTJAR_ADMIN_TOKEN_SHA256", hashlib.sha256(TOKEN.encode()).hexdigest())
-    settings.settings.cache_clear()
-    from app import app
-
-    with Client(app) as client:
-        yield Api(client)
-    settings.settings.cache_clear()
 
 
 def test_status_tells_version_engine_and_uptime(api: Api) -> None:

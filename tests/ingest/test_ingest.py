@@ -7,9 +7,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
-from events import TEST_MESSAGE, object_created, sqs_event
+from bucket import PHOTOS, THUMBNAILS, capture_in, ingest, photograph
+from events import TEST_MESSAGE, object_created
 from meter import Meter
 from PIL import Image
 from world import Killed, Reaper, World, a_deployment, a_project, standing
@@ -20,30 +20,10 @@ from chalicelib.captures import store as captures
 from chalicelib.captures import timeline
 from chalicelib.captures.rules import Capture, Facts
 from chalicelib.deployments import service as deployments
-from chalicelib.deployments.rules import Deployment
 from chalicelib.ingest import store as unassigned
 from chalicelib.projects import service as projects
 from chalicelib.sessions.grouping import Rule, group
 from localstack.embedded.engines import Engine
-
-PHOTOS, THUMBNAILS = "nightjar-photos-bucket", "nightjar-thumbnails-bucket"
-
-
-def photograph(
-    width: int = 64, height: int = 48, shade: int = 200, exif: dict[int, Any] | None = None
-) -> bytes:
-    image = Image.new("RGB", (width, height), (shade % 256, 180, 160))
-    tags = Image.Exif()
-    for tag, value in (exif or {}).items():
-        tags[tag] = value
-    file = io.BytesIO()
-    image.save(file, "JPEG", exif=tags)
-    return file.getvalue()
-
-
-@pytest.fixture
-def s3(buckets: None, moto_server: Engine) -> Any:
-    return boto3.client("s3", endpoint_url=moto_server.url)
 
 
 @pytest.fixture
@@ -55,18 +35,6 @@ def drop(s3: Any) -> Callable[..., str]:
         return object_created(PHOTOS, key, version, len(data))
 
     return dropped
-
-
-def ingest(*bodies: str) -> dict[str, Any]:
-    from app import ingest as handler
-
-    return handler(sqs_event(bodies), None)  # type: ignore[no-any-return]
-
-
-def capture_in(deployment: Deployment, filename: str) -> Capture:
-    found = captures.get(ids.capture_id(deployment.id, PHOTOS, f"photos/{deployment.id}/{filename}"))
-    assert found
-    return found
 
 
 def test_a_photograph_becomes_a_capture_with_its_eager_thumbnails(table: str, s3: Any, drop: Any) -> None:

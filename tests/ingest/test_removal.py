@@ -1,16 +1,14 @@
 """Objects that are replaced and removed: events in any order, handlers killed at any write."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import boto3
 import pytest
-from events import object_created, object_removed, sqs_event
+from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph
+from events import object_created, object_removed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from meter import Meter
-from test_ingest import PHOTOS, THUMBNAILS, capture_in, photograph
 from world import Assassin, Killed, World, a_deployment, a_project, standing
 
 from chalicelib.aws import clock, keys
@@ -23,46 +21,6 @@ from chalicelib.ingest import store as unassigned
 from localstack.embedded.engines import Engine
 
 NAME = "20260609_213000.jpg"
-
-
-class Bucket:
-    """The photos bucket, and the notifications of what befalls it."""
-
-    def __init__(self, s3: Any, deployment: Deployment) -> None:
-        self.s3, self.deployment = s3, deployment
-        self.deliver: Callable[..., Any] = ingest
-
-    def put(self, name: str, data: bytes) -> str:
-        key = f"photos/{self.deployment.id}/{name}"
-        version = self.s3.put_object(Bucket=PHOTOS, Key=key, Body=data)["ETag"].strip('"')
-        return object_created(PHOTOS, key, version, len(data))
-
-    def remove(self, name: str) -> str:
-        key = f"photos/{self.deployment.id}/{name}"
-        self.s3.delete_object(Bucket=PHOTOS, Key=key)
-        return object_removed(PHOTOS, key)
-
-    def versions(self) -> dict[str, str]:
-        """What is in the bucket: name and ETag."""
-        prefix = f"photos/{self.deployment.id}/"
-        found = self.s3.list_objects_v2(Bucket=PHOTOS, Prefix=prefix).get("Contents", ())
-        return {each["Key"].removeprefix(prefix): each["ETag"].strip('"') for each in found}
-
-    def blobs(self) -> set[str]:
-        prefix = f"thumbnails/{self.deployment.id}/"
-        found = self.s3.list_objects_v2(Bucket=THUMBNAILS, Prefix=prefix).get("Contents", ())
-        return {each["Key"] for each in found}
-
-
-def ingest(*bodies: str) -> dict[str, Any]:
-    from app import ingest as handler
-
-    return handler(sqs_event(bodies), None)  # type: ignore[no-any-return]
-
-
-@pytest.fixture
-def s3(buckets: None, moto_server: Engine) -> Any:
-    return boto3.client("s3", endpoint_url=moto_server.url)
 
 
 @pytest.fixture

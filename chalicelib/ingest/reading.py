@@ -11,7 +11,7 @@ from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
-from chalicelib.thumbnails.photograph import Photograph, open_photograph
+from chalicelib.thumbnails.photograph import Photograph, open_photograph, times_of_torn
 from chalicelib.thumbnails.rules import Thumbnail
 
 
@@ -45,7 +45,7 @@ def read(found: StoredObject, source: Source, settings: Settings, now: datetime)
         pixels = _Pixels({}, reason=error.detail)
     parsed = parse_key(source.key)
     filename = parsed[1] if parsed else source.key
-    exif = photograph.exif if photograph else None
+    exif = photograph.exif if photograph else times_of_torn(found.data or b"")
     taken = capture_time(filename, exif, now=now, sources=source.deployment.timestamp_sources)
     return Capture(
         id=source.capture_id,

@@ -31,6 +31,7 @@ CONTENT_TYPES: dict[Format, str] = {
 # Pillow thinks aloud about every odd tag. What matters of it is said once, as the reason on the capture.
 logging.getLogger("PIL").setLevel(logging.CRITICAL)
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 # Pillow allocates for some formats while it reads the header, after this check of its own and before ours.
 # It warns from this many pixels on and refuses twice as many.
@@ -40,6 +41,9 @@ Image.MAX_IMAGE_PIXELS = 200_000_000
 # premultiplied copy (alpha); anything else counts 4, as it is copied to be worked with.
 _BYTES_PER_PIXEL = {"P": 5, "PA": 8, "LA": 8, "RGBA": 8}
 _WEBP_BYTES_PER_PIXEL = 16
+_EXIF_BLOCK = b"Exif\0\0"
+_EXIF_WITHIN = 4096
+_LARGEST_BLOCK = 65_536
 COARSEST_SCALE = 8
 """A JPEG can be decoded at 1, 1/2, 1/4 or 1/8 of its sides."""
 
@@ -112,6 +116,12 @@ def open_photograph(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Photograph:
         data=data,
         limits=limits,
     )
+
+
+def times_of_torn(data: bytes) -> ExifTimes:
+    """The EXIF dates of a JPEG that cannot be opened: they stand before the pixels, and often survive."""
+    at = data.find(_EXIF_BLOCK, 0, _EXIF_WITHIN)
+    return read_exif(data[at : at + _LARGEST_BLOCK]).times if at >= 0 else ExifTimes()
 
 
 def open_image(data: bytes, container: Container) -> ImageFile.ImageFile:

@@ -169,6 +169,33 @@ def test_what_is_no_photograph_is_kept_and_says_why(table: str, drop: Any, data:
     assert capture_in(deployment, "20260609_213100.jpg").facts.state == "ready"
 
 
+def test_a_photograph_that_was_cut_off_in_its_header_still_tells_its_time(table: str, drop: Any) -> None:
+    deployment = a_deployment(a_project())
+    whole = photograph(exif={0x0132: "2025:07:01 23:59:58"})
+    cut = whole[: whole.index(b"\xff\xdb")]
+    ingest(drop(f"photos/{deployment.id}/IMG_0001.JPG", cut))
+    capture = capture_in(deployment, "IMG_0001.JPG")
+    assert (capture.facts.state, capture.timestamp) == ("unreadable", datetime(2025, 7, 1, 23, 59, 58))
+
+
+def test_every_file_of_the_test_data_ends_in_a_clear_state(real_table: str, drop: Any, data: Any) -> None:
+    deployment = a_deployment(a_project())
+    folders = ("dates", "exif", "orientation", "bad", "cameratrap", "moth")
+    paths = [path for folder in folders for path in sorted((data / folder).rglob("*")) if path.is_file()]
+    assert len(paths) > 150
+    for path in paths:
+        name = path.relative_to(data).as_posix()
+        event = drop(f"photos/{deployment.id}/{name}", path.read_bytes())
+        assert ingest(event) == {"batchItemFailures": []}, name
+        capture = capture_in(deployment, name)
+        facts = capture.facts
+        assert (facts.state == "ready") == (facts.reason is None) == (set(capture.thumbnails) == EAGER), name
+        assert (capture.timestamp is None) == (facts.undated_reason is not None), name
+
+
+EAGER = {"small", "medium"}
+
+
 @pytest.mark.parametrize(
     "key",
     ["photos/daaaaaaaaaa/x.jpg", "photos/loose.jpg", "photos/", "photos/../x/y.jpg", "photos/DEPLOYMENT#x/y"],

@@ -42,11 +42,13 @@ class CallError(Exception):
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of one photograph. `present`: the server had these very bytes, nothing was sent."""
+    """What became of one photograph. `present`: the server had these very bytes, nothing was sent.
+    `duplicate_of`: it has them under another name, too."""
 
     capture_id: str
     sha256: str
     present: bool
+    duplicate_of: str = ""
 
 
 class Client:
@@ -117,7 +119,7 @@ class Client:
             raise CallError(f"the server's answer to an upload lacks {missing}") from None
         if form:
             self._post_form(*form, data, on_bytes)
-        return Receipt(capture_id, digest, present)
+        return Receipt(capture_id, digest, present, str(answer.get("duplicate_of") or ""))
 
     def _call(self, method: str, path: str, *, attempts: int, **request: Any) -> dict[str, Any]:
         url = f"{self.server}/api/v2/{path}"

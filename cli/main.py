@@ -22,7 +22,10 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.client import CallError, Client, path_segment
+from cli.connecting import CannotBegin, cannot_begin, client_of, connected
+from cli.ingest import ingest
 from cli.upload import Fate, Found, Outcome, Tally, find, send
+from cli.wording import many, shown
 
 PLAIN_LINE_SECONDS = 10.0
 NAMED_LEFT_OUT = 20  # the rest is only counted: the report has them all
@@ -31,32 +34,13 @@ _REPORT_COLUMNS = ("file", "outcome", "reason", "bytes", "sha256", "capture_id")
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
-class CannotBegin(click.ClickException):
-    """Nothing was done; the message says what to change."""
-
-    exit_code = 2
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="nightjar", prog_name="nightjar")
 def main() -> None:
     """Talk to a Nightjar server: photographs in, nights out."""
 
 
-def connected(command: Callable[..., None]) -> Callable[..., None]:
-    """Gives a command the options `server` and `token`, which the environment may set for all."""
-    server = click.option(
-        "--server",
-        envvar="NIGHTJAR_URL",
-        default="http://127.0.0.1:8000",
-        show_default=True,
-        show_envvar=True,
-        help="Address of the server.",
-    )
-    token = click.option(
-        "--token", envvar="NIGHTJAR_TOKEN", default="", show_envvar=True, help="Your access token."
-    )
-    return server(token(command))
+main.add_command(ingest)
 
 
 @main.command()
@@ -85,7 +69,7 @@ def upload(
     What the server has already is not sent again, so the same command continues an interrupted one.
     Exit code: 0 all there, 1 some failed, 2 could not begin, 130 interrupted.
     """
-    client = _client(server, token)
+    client = client_of(server, token)
     found = _find(folder, recursive)
     deployment = _deployment(client, deployment_id)
     console = Console(highlight=False)
@@ -93,7 +77,7 @@ def upload(
         console.width = 200
     size = sum(photograph.size for photograph in found.photographs)
     console.print(
-        Text(f"{_many(len(found.photographs), 'photograph')}, {decimal(size)}, for {_shown(deployment)}")
+        Text(f"{many(len(found.photographs), 'photograph')}, {decimal(size)}, for {shown(deployment)}")
     )
     tally = Tally()
     stopped = False
@@ -111,24 +95,13 @@ def upload(
     raise SystemExit(130 if stopped else 1 if tally.failures or tally.counts[Fate.NOT_TRIED] else 0)
 
 
-def _client(server: str, token: str) -> Client:
-    server, token = server.strip(), token.strip()
-    if not server.startswith(("http://", "https://")):
-        raise CannotBegin(f"The server's address {server!r} must begin with http:// or https://.")
-    if not token:
-        raise CannotBegin("No token: give --token, or set NIGHTJAR_TOKEN, to one the server knows.")
-    if not (token.isascii() and token.isprintable()):
-        raise CannotBegin("The token has characters no token has: copy it again.")
-    return Client(server, token)
-
-
 def _find(folder: Path, recursive: bool) -> Found:
     try:
         found = find(folder, recursive=recursive)
     except OSError as error:
         raise CannotBegin(f"{folder} cannot be read: {error.strerror}.") from error
     if found.unentered and not found.photographs:
-        subfolders = _many(found.unentered, "subfolder")
+        subfolders = many(found.unentered, "subfolder")
         raise CannotBegin(f"{folder} has no photographs itself, only {subfolders}: add --recursive.")
     return found
 
@@ -139,14 +112,10 @@ def _deployment(client: Client, deployment_id: str) -> str:
         # A wrong address should be told soon, so not as many attempts as later in a night's upload.
         deployment = client.get(f"deployments/{path_segment(deployment_id)}", attempts=2)
     except CallError as error:
-        if error.status is None:
-            raise CannotBegin(f"{client.server} is not reachable ({error}): check --server.") from error
         if error.status == 404:
             message = f"There is no station {deployment_id!r} that this token may see on {client.server}."
             raise CannotBegin(message) from error
-        if error.status in (401, 403):
-            raise CannotBegin(f"{client.server} does not accept this token: {error}") from error
-        raise CannotBegin(f"{client.server}: {error}") from error
+        raise cannot_begin(client, error) from error
     return str(deployment.get("name") or deployment_id)
 
 
@@ -241,15 +210,19 @@ def _summarize(console: Console, tally: Tally, stopped: bool) -> None:
         if len(tally.left_out) > NAMED_LEFT_OUT:
             console.print(f"… and {len(tally.left_out) - NAMED_LEFT_OUT} more left out: --report names all.")
     parts = [
-        f"{counts[Fate.SENT]} sent",
-        f"{counts[Fate.PRESENT]} already there",
-        f"{len(tally.failures)} failed",
+        f"{counts[Fate.SENT]:,} new",
+        f"{counts[Fate.PRESENT]:,} already here",
+        f"{len(tally.failures):,} failed",
     ]
     if tally.left_out:
-        parts.append(f"{len(tally.left_out)} left out")
+        parts.append(f"{len(tally.left_out):,} left out")
     if counts[Fate.NOT_TRIED]:
-        parts.append(f"{counts[Fate.NOT_TRIED]} not sent yet")
+        parts.append(f"{counts[Fate.NOT_TRIED]:,} not sent yet")
     console.print(("Stopped: " if stopped else "") + ", ".join(parts) + ".")
+    if tally.copies:
+        console.print(
+            f"{tally.copies:,} of the new ones are here under another name, too: they are kept, and flagged."
+        )
     if stopped:
         console.print("The same command continues where this one stopped.")
     elif counts[Fate.NOT_TRIED]:
@@ -263,14 +236,5 @@ def _table(title: str, outcomes: list[Outcome]) -> Table:
     table.add_column("File", overflow="fold")
     table.add_column("Why", overflow="fold")
     for outcome in outcomes:
-        table.add_row(Text(_shown(outcome.name)), Text(_shown(outcome.reason)))
+        table.add_row(Text(shown(outcome.name)), Text(shown(outcome.reason)))
     return table
-
-
-def _shown(name: str) -> str:
-    """`name` without characters that would move a terminal's cursor or cannot be written."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-
-
-def _many(count: int, thing: str) -> str:
-    return f"{count} {thing}{'' if count == 1 else 's'}"

@@ -10,7 +10,7 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path, PurePath
 from typing import Protocol
@@ -29,8 +29,8 @@ _SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 class Fate(StrEnum):
     """What became of one file; the words of the summary and the report."""
 
-    SENT = "sent"
-    PRESENT = "already there"
+    SENT = "new"
+    PRESENT = "already here"
     FAILED = "failed"
     LEFT_OUT = "left out"
     NOT_TRIED = "not tried"
@@ -47,7 +47,8 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One line of the report. `reason` says why a file was not sent, and is empty when it was."""
+    """One line of the report. `reason` says why a file was not sent; of one that was, if it is a copy, of
+    which capture."""
 
     name: str
     fate: Fate
@@ -56,19 +57,23 @@ class Outcome:
     sha256: str = ""
     capture_id: str = ""
     hopeless: bool = False  # the next file would fare no better
+    is_copy: bool = False
 
 
 @dataclass
 class Tally:
-    """Counts of every fate, and in full the outcomes the summary names."""
+    """Counts of every fate, and in full the outcomes the summary names. `copies`: how many of the new ones
+    the server has under another name, too."""
 
     counts: Counter[Fate] = field(default_factory=Counter)
+    copies: int = 0
     failures: list[Outcome] = field(default_factory=list)
     left_out: list[Outcome] = field(default_factory=list)
 
     def add(self, outcome: Outcome) -> None:
         """Counts `outcome`."""
         self.counts[outcome.fate] += 1
+        self.copies += outcome.is_copy
         if outcome.fate is Fate.FAILED:
             self.failures.append(outcome)
         elif outcome.fate is Fate.LEFT_OUT:
@@ -248,7 +253,12 @@ def _send_one(
         return outcome(Fate.FAILED, str(error), hopeless=_hopeless(error))
     except Exception as error:  # noqa: BLE001 - an outcome that never comes would hang the command
         return outcome(Fate.FAILED, f"{type(error).__name__}: {error}")
-    return outcome(Fate.PRESENT if receipt.present else Fate.SENT, receipt=receipt)
+    reason = f"a copy of {receipt.duplicate_of}" if receipt.duplicate_of else ""
+    return replace(outcome(_fate(receipt), reason, receipt), is_copy=bool(reason))
+
+
+def _fate(receipt: Receipt) -> Fate:
+    return Fate.PRESENT if receipt.present else Fate.SENT
 
 
 def _hopeless(error: CallError) -> bool:

@@ -117,7 +117,7 @@ def test_real_photographs_become_captures_with_their_time_and_both_thumbnails(
     assert "5 sent" in told
     service.await_captures(deployment, 5)
     again = service.upload(data / "moth" / "mothbox08", deployment)
-    assert "0 sent, 5 already there" in again
+    assert "0 new, 5 already here" in again
 
     found = service.get("/captures", project_id=deployment["project_id"])["results"]
     assert [each["timestamp"] for each in found] == [
@@ -207,7 +207,7 @@ def test_what_was_kept_is_there_again_after_a_restart(tmp_path: Path) -> None:
     second = Service(NIGHTJAR_DATA=str(tmp_path / "kept"))
     after = second.get("/captures", project_id=deployment["project_id"])["results"]
     assert [each["id"] for each in after] == [each["id"] for each in before]
-    assert "0 sent, 3 already there" in second.upload(tmp_path / "card", deployment)
+    assert "0 new, 3 already here" in second.upload(tmp_path / "card", deployment)
     for each in after:
         assert requests.get(each["thumbnails"]["small"], timeout=30).headers["Content-Type"] == "image/jpeg"
     assert second.get(f"/deployments/{deployment['id']}")["captures_count"] == 3

@@ -88,6 +88,12 @@ def write(seen: Seen, capture: Capture, now: datetime, *, hide: bool, others: Ot
     raise Conflict(f"{capture.id}: its bytes came and went too quickly.")
 
 
+def original_of(project_id: str, sha256: str) -> str | None:
+    """The capture that holds some bytes, if one does. One request."""
+    claim = table.get(ContentRow, keys.content(project_id, sha256))
+    return claim.capture_id if claim else None
+
+
 def leave(content: Content, capture_id: str) -> None:
     """Makes true what is noted of some bytes that a capture may hold no more.
 

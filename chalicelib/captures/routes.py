@@ -48,6 +48,7 @@ def announce(ask: Ask) -> Answer:
         status="awaited" if upload.url else "present",
         url=upload.url,
         fields=upload.fields,
+        duplicate_of=upload.duplicate_of,
     )
     return Answer(content, 201 if upload.url else 200)
 

@@ -48,12 +48,13 @@ class CaptureChange(Body):
 
 class UploadAnswer(BaseModel):
     """Where to send the bytes: a POST of all `fields`, then the file. `status` says "present" when they
-    are here already and nothing is to be sent."""
+    are here already and nothing is to be sent; `duplicate_of` names who holds them under another name."""
 
     capture_id: str
     status: str
     url: str | None
     fields: dict[str, str] | None
+    duplicate_of: str | None
 
 
 class DeploymentOfCapture(BaseModel):

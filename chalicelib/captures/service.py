@@ -23,11 +23,13 @@ _ROUNDS = 4
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An announced upload: where the bytes go. Without a form, they are here already."""
+    """An announced upload: where the bytes go. Without a form, they are here already. `duplicate_of` is
+    the capture that holds them under another name."""
 
     capture_id: str
     url: str | None = None
     fields: dict[str, str] | None = None
+    duplicate_of: str | None = None
 
 
 def with_deployment(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None, Capture | None]:
@@ -96,8 +98,8 @@ def announce(
 ) -> Upload:
     """Prepares the upload of one photograph: a form that S3 holds to its key, type and size.
 
-    One request of the table. With a SHA-256, and if the capture is not known yet, one of S3: bytes that have
-    arrived and still wait to be ingested need not be sent again either.
+    One request of the table, two with a SHA-256. Then, if the capture is not known yet, one of S3, too: bytes
+    that have arrived and still wait to be ingested need not be sent again either.
 
     Raises Invalid for what may not be sent, NotFound for an unknown deployment.
     """
@@ -113,7 +115,8 @@ def announce(
     url, fields = objects.upload_form(
         settings.photos_bucket, key, content_type, size, sha256, settings.url_lifetime
     )
-    return Upload(capture_id, url, fields)
+    original_id = duplicates.original_of(deployment.project_id, sha256) if sha256 else None
+    return Upload(capture_id, url, fields, original_id if original_id != capture_id else None)
 
 
 def _is_here(known: Capture | None, key: str, size: int, sha256: str, settings: Settings) -> bool:

@@ -73,7 +73,13 @@ class FakeServer:
         have = self.objects.get(key)
         if have is not None and sha256(have).hexdigest() == body["sha256"]:
             return 200, {"capture_id": key, "status": "present"}
-        return 201, {"capture_id": key, "url": f"{self.url}/bucket", "fields": {"key": key, "policy": "p"}}
+        holders = (name for name, data in self.objects.items() if sha256(data).hexdigest() == body["sha256"])
+        return 201, {
+            "capture_id": key,
+            "url": f"{self.url}/bucket",
+            "fields": {"key": key, "policy": "p"},
+            "duplicate_of": next(holders, None),
+        }
 
     def store(self, content_type: str, body: bytes) -> None:
         boundary = content_type.partition("boundary=")[2].encode()
@@ -181,7 +187,7 @@ def test_sends_every_photograph_whole(server: FakeServer, folder: Path) -> None:
         photo(folder, f"card1/100MEDIA/IMG_{i:04}.JPG", bytes(100_000))
     result = upload(server, folder, "--recursive")
     assert result.exit_code == 0, result.output
-    assert "30 sent, 0 already there, 0 failed." in result.output
+    assert "30 new, 0 already here, 0 failed." in result.output
     assert server.objects == {
         f"d1/{path.relative_to(folder).as_posix()}": path.read_bytes() for path in folder.rglob("*.JPG")
     }
@@ -197,7 +203,7 @@ def test_the_second_run_sends_only_what_is_missing(server: FakeServer, folder: P
     photo(folder, "c.jpg")
     server.posted.clear()
     result = upload(server, folder)
-    assert "2 sent, 1 already there, 0 failed." in result.output
+    assert "2 new, 1 already here, 0 failed." in result.output
     assert sorted(fields["key"] for fields in server.posted) == ["d1/b.jpg", "d1/c.jpg"]
 
 
@@ -273,7 +279,7 @@ def test_failures_are_named_with_the_servers_reason(server: FakeServer, folder: 
     report = tmp_path / "report.csv"
     result = upload(server, folder, "--workers", "1", "--report", str(report))
     assert result.exit_code == 1
-    assert "1 sent, 0 already there, 2 failed." in result.output
+    assert "1 new, 0 already here, 2 failed." in result.output
     reasons = [row["reason"] for row in table(report).values()]
     assert reasons == [
         "Invalid.; size: too large",
@@ -281,7 +287,7 @@ def test_failures_are_named_with_the_servers_reason(server: FakeServer, folder: 
         "",
     ]
     assert all(reason in result.output for reason in reasons)
-    assert "2 sent, 1 already there, 0 failed." in upload(server, folder).output
+    assert "2 new, 1 already here, 0 failed." in upload(server, folder).output
 
 
 @pytest.mark.parametrize(
@@ -302,7 +308,7 @@ def test_a_file_that_changes_fails_alone(
     monkeypatch.setattr("cli.main.find", look_then_change)
     result = upload(server, folder)
     assert result.exit_code == 1
-    assert "1 sent, 0 already there, 1 failed." in result.output
+    assert "1 new, 0 already here, 1 failed." in result.output
     assert re.search(r"b\.jpg.*cannot be read: (No such file|it changed)", result.output)
 
 
@@ -338,7 +344,7 @@ def test_gives_up_when_nothing_works_any_more(server: FakeServer, folder: Path) 
     server.instead = [("POST", 401, {}, b'{"detail": "Token revoked."}')] * 30
     result = upload(server, folder, "--workers", "2")
     assert result.exit_code == 1
-    assert re.search(r"0 sent, 0 already there, [4-6] failed, 2[4-6] not sent yet\.", result.output)
+    assert re.search(r"0 new, 0 already here, [4-6] failed, 2[4-6] not sent yet\.", result.output)
     assert "Too many failed in a row" in result.output
 
 
@@ -368,11 +374,26 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_continues(server: FakeServer,
     assert "The same command continues" in output
     assert "Traceback" not in output
     assert len(server.objects) < 40
-    sent = int(re.search(r"Stopped: (\d+) sent", output)[1])  # type: ignore[index]
+    sent = int(re.search(r"Stopped: (\d+) new", output)[1])  # type: ignore[index]
     assert sent <= len(server.objects) <= sent + 4  # one a worker may have arrived unacknowledged
     server.seconds_per_post = 0
-    assert f"{len(server.objects)} already there, 0 failed." in upload(server, folder).output
+    assert f"{len(server.objects)} already here, 0 failed." in upload(server, folder).output
     assert len(server.objects) == 40
+
+
+def test_a_card_copied_twice_is_a_quiet_summary(server: FakeServer, folder: Path, tmp_path: Path) -> None:
+    for i in range(3):
+        (folder / f"{i}.jpg").write_bytes(b"\xff\xd8\xff" + bytes([i]) * 100)
+    assert "3 new, 0 already here, 0 failed.\n" in upload(server, folder).output
+    assert "0 new, 3 already here, 0 failed.\n" in upload(server, folder).output
+    report = tmp_path / "report.csv"
+    folder.rename(tmp_path / "card")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "card").rename(tmp_path / "other" / "copy")
+    result = upload(server, tmp_path / "other", "--recursive", "--report", str(report))
+    assert result.exit_code == 0
+    assert "3 new, 0 already here, 0 failed.\n3 of the new ones are here under another name" in result.output
+    assert table(report)["copy/1.jpg"]["reason"] == "a copy of d1/1.jpg"
 
 
 @pytest.mark.skipif(not AWKWARD.exists(), reason="the shared test data is not on this machine")
@@ -397,7 +418,7 @@ def test_hostile_names_reach_neither_spreadsheet_nor_terminal(
     report = tmp_path / "report.csv"
     result = upload(server, folder, "--report", str(report))
     assert result.exit_code == 1
-    assert "4 sent, 0 already there, 1 failed." in result.output
+    assert "4 new, 0 already here, 1 failed." in result.output
     assert "\\udcff\\x1b[2J.jpg" in result.output
     assert "\x1b" not in result.output
     assert {"'=HYPERLINK(1).jpg", "'+1.jpg", "'@x.jpg", "[red]b.jpg"} < set(table(report))

@@ -57,7 +57,8 @@ def ingest(event: SQSEvent) -> Any:
     from chalicelib import wiring
     from chalicelib.aws import batches
 
-    return batches.each_message(event.to_dict(), wiring.ingest().message)
+    failing = wiring.failing()
+    return batches.each_message(event.to_dict(), wiring.ingest().message, failing.failed, failing.recovered)
 
 
 @app.on_dynamodb_record(_PLACEHOLDER, batch_size=100, maximum_batching_window_in_seconds=1)
@@ -75,7 +76,8 @@ def work(event: SQSEvent) -> Any:
     from chalicelib import wiring
     from chalicelib.aws import batches
 
-    return batches.each_message(event.to_dict(), wiring.step)
+    seconds_left = event.context.get_remaining_time_in_millis() / 1000
+    return batches.each_message(event.to_dict(), lambda message: wiring.step(message, seconds_left))
 
 
 @app.schedule(Rate(1, unit=Rate.MINUTES))

@@ -1,6 +1,6 @@
 """Ids: opaque to callers, yet an id says by itself where its item lies.
 
-A deployment is `d…`, a project `p…`. A capture `<deployment>-<16 chars>` and a session
+A deployment is `d…`, a project `p…`, a job `j…`. A capture `<deployment>-<16 chars>` and a session
 `<deployment>-s<10 chars>` carry their deployment, so that finding either is one read.
 """
 
@@ -15,6 +15,7 @@ _SHAPES = {
     "project": re.compile(r"p[a-z2-7]{10}"),
     "deployment": re.compile(r"d[a-z2-7]{10}"),
     "capture": re.compile(r"d[a-z2-7]{10}-[a-z2-7]{16}"),
+    "job": re.compile(r"j[a-z2-7]{10}"),
     "session": re.compile(r"d[a-z2-7]{10}-s[a-z2-7]{10}"),
 }
 
@@ -31,6 +32,11 @@ def new_project_id() -> str:
 def new_deployment_id() -> str:
     """A fresh id of a deployment."""
     return "d" + _base32(secrets.token_bytes(7), 10)
+
+
+def new_job_id() -> str:
+    """A fresh id of a job."""
+    return "j" + _base32(secrets.token_bytes(7), 10)
 
 
 def new_session_id(deployment_id: str) -> str:

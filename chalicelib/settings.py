@@ -17,6 +17,8 @@ class Settings:
     table: str
     photos_bucket: str
     thumbnails_bucket: str
+    ingest_queue_url: str
+    ingest_dead_letters_url: str
     jobs_queue_url: str
     admin_token_sha256: str | None
     engine: str
@@ -34,6 +36,8 @@ class Settings:
             table=environment["NIGHTJAR_TABLE"],
             photos_bucket=environment["NIGHTJAR_PHOTOS_BUCKET"],
             thumbnails_bucket=environment["NIGHTJAR_THUMBNAILS_BUCKET"],
+            ingest_queue_url=environment["NIGHTJAR_INGEST_QUEUE_URL"],
+            ingest_dead_letters_url=environment["NIGHTJAR_INGEST_DEAD_LETTERS_URL"],
             jobs_queue_url=environment["NIGHTJAR_JOBS_QUEUE_URL"],
             admin_token_sha256=environment.get("NIGHTJAR_ADMIN_TOKEN_SHA256") or None,
             engine=environment.get("NIGHTJAR_ENGINE", "AWS"),
@@ -45,6 +49,8 @@ _REQUIRED = (
     "NIGHTJAR_TABLE",
     "NIGHTJAR_PHOTOS_BUCKET",
     "NIGHTJAR_THUMBNAILS_BUCKET",
+    "NIGHTJAR_INGEST_QUEUE_URL",
+    "NIGHTJAR_INGEST_DEAD_LETTERS_URL",
     "NIGHTJAR_JOBS_QUEUE_URL",
 )
 

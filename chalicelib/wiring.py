@@ -2,11 +2,15 @@
 
 import json
 import logging
+import time
 from functools import cache
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import clock, queues
 from chalicelib.captures.tidying import Tidying
+from chalicelib.failures.service import Failing
+from chalicelib.jobs.types import jobs
+from chalicelib.jobs.working import Working
 from chalicelib.settings import settings
 from chalicelib.settling.rules import Owner
 from chalicelib.settling.service import Settling
@@ -16,6 +20,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("nightjar")
 
+STEP_SECONDS = 30
+"""The longest a step of a job works: short, so that a long job leaves room for others between its steps."""
+
 
 @cache
 def ingest() -> "Ingest":
@@ -23,6 +30,12 @@ def ingest() -> "Ingest":
     from chalicelib.ingest.service import Ingest
 
     return Ingest(settings(), clock.now)
+
+
+@cache
+def failing() -> Failing:
+    """What keeps the failures of ingest, as this function runs it."""
+    return Failing(settings(), clock.now)
 
 
 @cache
@@ -35,19 +48,31 @@ def _defer(owner: Owner) -> None:
     queues.send(settings().jobs_queue_url, {"settle": owner.pk})
 
 
-def step(message: str) -> None:
-    """Does what a message of the jobs queue asks for."""
-    settling().deferred(Owner.of(json.loads(message)["settle"]))
+@cache
+def working() -> Working:
+    """Working on jobs, as this function runs it."""
+    return Working(jobs(settings()))
+
+
+def step(message: str, seconds_left: float) -> None:
+    """Does what a message of the jobs queue asks for: a step of a job, or settling all of an owner."""
+    asked = json.loads(message)
+    if "settle" in asked:
+        settling().deferred(Owner.of(asked["settle"]))
+        return
+    end = time.monotonic() + min(STEP_SECONDS, seconds_left * 2 / 3)
+    working().step(asked["job"], asked["step"], lambda: time.monotonic() >= end)
 
 
 def watch() -> None:
-    """Takes up what was left behind: marks nobody has settled, captures nobody has cleared up after.
+    """Takes up what was left behind: marks nobody has settled, captures nobody has cleared up after,
+    messages nobody could process, jobs that show no sign of life.
 
     Each duty is done whatever becomes of the others; the first fault is raised at the end, to be seen.
     """
     tidying = Tidying(settings().thumbnails_bucket, clock.now)
     faults = []
-    for duty in (settling().overdue, tidying.overdue):
+    for duty in (settling().overdue, tidying.overdue, failing().collect, working().overdue):
         try:
             duty()
         except Exception as fault:

@@ -1,5 +1,6 @@
 """The engines the suite runs on, started once; tables are made anew for each test that asks for one."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -16,12 +17,17 @@ ENVIRONMENT = {
     "NIGHTJAR_TABLE": "set-by-the-table-fixture",
     "NIGHTJAR_PHOTOS_BUCKET": "nightjar-photos-bucket",
     "NIGHTJAR_THUMBNAILS_BUCKET": "nightjar-thumbnails-bucket",
+    "NIGHTJAR_INGEST_QUEUE_URL": "http://127.0.0.1:1/ingest",
+    "NIGHTJAR_INGEST_DEAD_LETTERS_URL": "http://127.0.0.1:1/ingest-dead-letters",
     "NIGHTJAR_JOBS_QUEUE_URL": "http://127.0.0.1:1/jobs",
 }
 os.environ.update(ENVIRONMENT)
 
 import boto3  # noqa: E402  (after the environment, which it reads)
+from api import TOKEN, Api  # noqa: E402
+from chalice.test import Client  # noqa: E402
 
+from chalicelib import settings  # noqa: E402
 from chalicelib.aws.table import Row  # noqa: E402
 from localstack.embedded.engines import Engine, start_dynamodb_local, start_moto  # noqa: E402
 
@@ -118,3 +124,15 @@ def buckets(moto_server: Engine) -> Iterator[None]:
 def s3(buckets: None, moto_server: Engine) -> Any:
     """A client of the storage, both buckets empty."""
     return boto3.client("s3", endpoint_url=moto_server.url)
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch, moto_server: Engine) -> Iterator[Api]:
+    """The API through Chalice's own front door; TOKEN is the administrator's."""
+    monkeypatch.setenv("NIGHTJAR_ADMIN_TOKEN_SHA256", hashlib.sha256(TOKEN.encode()).hexdigest())
+    settings.settings.cache_clear()
+    from app import app
+
+    with Client(app) as client:
+        yield Api(client)
+    settings.settings.cache_clear()

@@ -19,6 +19,10 @@ session           DEPLOYMENT#d   SESSION#s             SESSION#<start>#s    PROJ
 undated segment   DEPLOYMENT#d   SEGMENT#UNDATED-xx
 mark              <owner's pk>   UNSETTLED#<part>                           UNSETTLED · <since>#pk#part
 unassigned        UNASSIGNED#h   UNASSIGNED                                 UNASSIGNED · <since>#h
+failure           FAILURE#h      FAILURE                                    FAILURES · <since>#h
+job               JOB#j          JOB                                        PROJECT#p · JOB#<created>#j
+log line          JOB#j          LOG#<time>#xxxx
+running job       RUNNING#slot   RUNNING                                    RUNNING_JOBS · <since>#j
 """
 
 from datetime import datetime
@@ -33,6 +37,10 @@ PUBLIC = "PUBLIC#"
 DRAFT = "DRAFT#"
 UNSETTLED = "UNSETTLED"
 UNASSIGNED = "UNASSIGNED"
+FAILURES = "FAILURES"
+JOBS = "JOB#"
+LOG = "LOG#"
+RUNNING_JOBS = "RUNNING_JOBS"
 CAPTURES = "CAPTURE#"
 UNDATED = "UNDATED#"
 HIDDEN = "HIDDEN#"
@@ -108,6 +116,20 @@ def captures_until(timestamp: datetime) -> str:
     return f"{CAPTURES}{moment(timestamp)}{LAST}"
 
 
+def captures_between(
+    start: datetime | None, end: datetime | None, *, hidden: bool = False
+) -> tuple[str, str]:
+    """Around the dated captures of a period, both ends inclusive to the second, None where it is open."""
+    place = HIDDEN if hidden else CAPTURES
+    return f"{place}{moment(start) if start else ''}", f"{place}{moment(end) if end else ':'}{LAST}"
+
+
+def all_undated(*, hidden: bool = False) -> tuple[str, str]:
+    """Around a deployment's undated captures."""
+    place = f"{HIDDEN}UNDATED#" if hidden else UNDATED
+    return place, f"{place}{LAST}"
+
+
 def unreadable(capture_id: str) -> Key:
     """pk and sk of the note that a capture is unreadable."""
     return f"{CAPTURES}{capture_id}", "UNREADABLE"
@@ -176,6 +198,31 @@ def mark_rank(owner_pk: str, part: str, since: str) -> str:
 def unassigned(digest: str) -> Key:
     """pk and sk of an object that belongs to no known deployment."""
     return f"UNASSIGNED#{digest}", "UNASSIGNED"
+
+
+def failure(digest: str) -> Key:
+    """pk and sk of a message that could not be processed."""
+    return f"FAILURE#{digest}", "FAILURE"
+
+
+def job(job_id: str) -> Key:
+    """pk and sk of a job."""
+    return f"{JOBS}{job_id}", "JOB"
+
+
+def job_rank(job_id: str, created: str) -> str:
+    """Jobs of a project in the order in which they were made."""
+    return f"{JOBS}{created}#{job_id}"
+
+
+def log_line(job_id: str, time: str, mark: str) -> Key:
+    """pk and sk of a line of a job's log; `mark` tells apart lines of one moment."""
+    return job(job_id)[0], f"{LOG}{time}#{mark}"
+
+
+def running(slot: str) -> Key:
+    """pk and sk of the note that a job is queued or running, and has taken that slot."""
+    return f"RUNNING#{slot}", "RUNNING"
 
 
 def moment(timestamp: datetime) -> str:

@@ -1,9 +1,13 @@
 """Every route there is."""
 
 from chalicelib import status
+from chalicelib.captures import clock_routes as clock
 from chalicelib.captures import routes as captures
 from chalicelib.deployments import routes as deployments
+from chalicelib.failures import routes as failures
+from chalicelib.ingest import again_routes as again
 from chalicelib.ingest import routes as ingest
+from chalicelib.jobs import routes as jobs
 from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
 from chalicelib.web import routes as web
@@ -13,7 +17,11 @@ ROUTES = (
     *projects.ROUTES,
     *deployments.ROUTES,
     *captures.ROUTES,
+    *clock.ROUTES,
     *sessions.ROUTES,
     *ingest.ROUTES,
+    *again.ROUTES,
+    *failures.ROUTES,
+    *jobs.ROUTES,
     *web.ROUTES,
 )

@@ -1,4 +1,4 @@
-"""What ingest could not place, over HTTP."""
+"""What ingest could not place, and what it could not do, over HTTP."""
 
 import re
 

@@ -97,8 +97,9 @@ def environment(resources: Resources, engines: Engines) -> dict[str, str]:
         "NIGHTJAR_TABLE": resources.table,
         "NIGHTJAR_PHOTOS_BUCKET": resources.buckets["PhotosBucket"],
         "NIGHTJAR_THUMBNAILS_BUCKET": resources.buckets["ThumbnailsBucket"],
-        "NIGHTJAR_JOBS_QUEUE_URL": resources.queues["JobsQueue"].url,
         "NIGHTJAR_INGEST_QUEUE_URL": resources.queues["IngestQueue"].url,
+        "NIGHTJAR_INGEST_DEAD_LETTERS_URL": resources.queues["IngestDeadLetters"].url,
+        "NIGHTJAR_JOBS_QUEUE_URL": resources.queues["JobsQueue"].url,
         "NIGHTJAR_ENGINE": engines.title,
     }
 

@@ -1,0 +1,25 @@
+"""Every type of job there is.
+
+The only module that knows both the room of jobs and the rooms whose work they do: a new type is a value of
+its own room, and one more line here.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from chalicelib.aws import clock, queues
+from chalicelib.captures import clock_shift, copies
+from chalicelib.ingest import again
+from chalicelib.jobs.job_type import JobType
+from chalicelib.jobs.service import Jobs
+from chalicelib.settings import Settings
+
+TYPES: Mapping[str, JobType[Any]] = {
+    each.key: each for each in (clock_shift.SHIFT, clock_shift.UNSHIFT, copies.APPLY, again.READ_AGAIN)
+}
+
+
+def jobs(settings: Settings) -> Jobs:
+    """Jobs of every type, with the queue that the settings name."""
+    return Jobs(TYPES, clock.now, partial(queues.send, settings.jobs_queue_url))

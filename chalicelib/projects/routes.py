@@ -6,6 +6,8 @@ from chalicelib import ids
 from chalicelib.aws import clock
 from chalicelib.http import paging
 from chalicelib.http.routing import Ask, Route
+from chalicelib.jobs.service import Start
+from chalicelib.jobs.types import jobs
 from chalicelib.projects import service, store
 from chalicelib.projects.rules import Project
 from chalicelib.projects.schemas import ProjectAnswer, ProjectChange, ProjectMake
@@ -45,7 +47,11 @@ def change(ask: Ask) -> ProjectAnswer:
     """PATCH: changes what is sent and nothing else."""
     body: ProjectChange = ask.body
     project = seen(ask, ask.path["project_id"])
-    return ProjectAnswer.of(service.change(body.applied_to(project), project.updated_at, clock.now()), ask)
+    changed = service.change(body.applied_to(project), project.updated_at, clock.now())
+    if "duplicates" in body.model_fields_set:
+        # Also if it was so before: an earlier change may have ended before its job was started.
+        jobs(ask.settings).start(Start("apply_duplicates", project.id, None, {}))
+    return ProjectAnswer.of(changed, ask)
 
 
 def seen(ask: Ask, project_id: str) -> Project:

@@ -1,0 +1,67 @@
+"""A type of job: hiding a project's duplicates, or showing them again, after its setting has changed."""
+
+from dataclasses import replace
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from chalicelib.captures import noted, store
+from chalicelib.captures.rules import Capture
+from chalicelib.errors import Conflict
+from chalicelib.jobs.job_type import JobType, Report, TimeIsUp
+from chalicelib.jobs.stages import Param, Stage
+from chalicelib.projects import service as projects
+
+_STAGE = "duplicates"
+_PAGE = 100
+_ROUNDS = 6
+
+
+class Apply(BaseModel):
+    """Nothing: what counts is the project's setting at each step, however often it changes meanwhile."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _apply(_: Apply, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
+    """Two requests for a hundred duplicates, and one for each that changes."""
+    hide = projects.find(report.project_id).duplicates == "hide"
+    total = cursor["total"] if cursor else noted.count("duplicate", report.project_id, None)
+    after, met = (cursor["after"], cursor["met"]) if cursor else (None, 0)
+    while True:
+        captures, after = noted.page("duplicate", report.project_id, None, _PAGE, after)
+        for capture in captures:
+            if _place(capture, hide):
+                report.count(_STAGE, "hidden" if hide else "shown")
+        met += len(captures)
+        if after is None:
+            return None
+        report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
+        if time_is_up():
+            return {"total": total, "after": after, "met": met}
+
+
+def _place(capture: Capture, hide: bool) -> bool:
+    """Hides a duplicate, or shows it; False if there is nothing to do."""
+    for _ in range(_ROUNDS):
+        if capture.duplicate_of is None or capture.hidden == hide:
+            return False
+        if store.correct(capture, replace(capture, hidden=hide)):
+            return True
+        seen = store.see(capture.id).capture
+        if seen is None:
+            return False
+        capture = seen
+    raise Conflict(f"{capture.id} keeps changing.")
+
+
+_COUNTED = (Param("Hidden", "hidden", 0), Param("Shown again", "shown", 0))
+
+APPLY = JobType(
+    key="apply_duplicates",
+    label="Hide or show duplicates",
+    config=Apply,
+    stages=(Stage("Hide or show duplicates", _STAGE, params=_COUNTED),),
+    step=_apply,
+    is_startable=True,
+)

@@ -1,14 +1,17 @@
 """The photos bucket, what befalls it, and the handler that hears of it."""
 
 import io
+from datetime import timedelta
 from typing import Any
 
 from events import object_created, object_removed, sqs_event
 from PIL import Image
 
 from chalicelib import ids
+from chalicelib.aws import clock
 from chalicelib.captures import store
 from chalicelib.captures.rules import Capture
+from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments.rules import Deployment
 
 PHOTOS, THUMBNAILS = "nightjar-photos-bucket", "nightjar-thumbnails-bucket"
@@ -39,6 +42,11 @@ def capture_in(deployment: Deployment, filename: str) -> Capture:
     found = store.get(ids.capture_id(deployment.id, PHOTOS, f"photos/{deployment.id}/{filename}"))
     assert found
     return found
+
+
+def watch() -> int:
+    """The watch, a while later."""
+    return Tidying(THUMBNAILS, lambda: clock.now() + timedelta(minutes=10)).overdue()
 
 
 class Bucket:

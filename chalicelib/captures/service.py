@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib import ids
-from chalicelib.aws import objects, table
+from chalicelib.aws import clock, objects, table
 from chalicelib.captures import corrections, duplicates, reading, store
 from chalicelib.captures.rules import CONTENT_TYPES, Capture, Seen, object_key
 from chalicelib.captures.tidying import Tidying
@@ -160,5 +160,10 @@ def render_missing(capture: Capture, spec: ThumbnailSpec, settings: Settings) ->
         [spec],
         settings.thumbnails_bucket,
     )
-    store.put_thumbnail(capture, spec.label, made[spec.label])
+    try:
+        store.put_thumbnail(capture, spec.label, made[spec.label])
+    except Conflict:
+        # Unless another has rendered the very same, nobody will ever point to it.
+        Tidying(settings.thumbnails_bucket, clock.now).after(capture.id)
+        raise
     return made[spec.label]

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from pynamodb.attributes import MapAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
@@ -79,9 +80,20 @@ def touch(capture: Capture, stamp: str) -> bool:
 
 
 def correct(before: Capture, after: Capture, others: Others | None = None) -> bool:
-    """Writes what people changed of a capture; False if it is no longer as it was before. One request."""
-    stamped = replace(after, stamp=following(before.stamp))
-    return write(Seen(before, before.stamp), stamped, others)
+    """Writes what people changed of a capture, its place in time with it; False if it is no longer as it was
+    before. One request. Thumbnails that were rendered meanwhile stay."""
+    row = row_of(replace(after, stamp=following(before.stamp)))
+    wanted = (CaptureRow.at, CaptureRow.rank, CaptureRow.facts, CaptureRow.stamp)
+    actions: list[Action] = [attribute.set(getattr(row, attribute.attr_name)) for attribute in wanted]
+    unseen = _unchanged(Seen(before, before.stamp))
+
+    def update_all() -> None:
+        with table.transaction() as writing:
+            writing.update(row, actions=actions, condition=unseen)
+            if others:
+                others(writing)
+
+    return table.accepted(update_all if others else lambda: row.update(actions=actions, condition=unseen))
 
 
 def put_thumbnail(capture: Capture, label: str, thumbnail: Thumbnail) -> None:

@@ -73,7 +73,7 @@ def _body(model: type[BaseModel], sent: bytes) -> BaseModel:
     if len(sent) > MAX_BODY:
         raise Invalid(f"The body has more than {MAX_BODY:,} bytes.")
     try:
-        values = json.loads(sent or b"null")
+        values = json.loads(sent or b"{}")
     except (ValueError, RecursionError) as error:
         raise Invalid("The body is not JSON.") from error
     if not isinstance(values, dict):

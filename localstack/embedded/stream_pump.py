@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("nightjar.embedded")
 
 BATCH = 100
-FIRST_REST_SECONDS = 0.02
-LONGEST_REST_SECONDS = 0.1
+FIRST_REST_SECONDS = 0.1  # reading takes the table's time and ours, and records are gathered anyway
+LONGEST_REST_SECONDS = 0.25
 READ_AHEAD = 1000  # records a lane may hold before reading waits for it
 
 Item = tuple[str, Record]
@@ -75,17 +75,19 @@ class StreamPump(Pump):
         self._note_place()
 
     def turn(self) -> None:
-        found = False
+        found = 0
         for shard, records in self._shards.read():
-            found = True
+            found += len(records)
             self.began(len(records))
             for record in records:
                 self._dispatch(shard, lambda_record(dict(record), self._shards.stream_arn))
+        if found >= BATCH:
+            return
         if found:
             self._rest = FIRST_REST_SECONDS
-            return
-        self.empty_rounds += 1
-        self._note_place()
+        else:
+            self.empty_rounds += 1
+            self._note_place()
         self.stopping.wait(self._rest)
         self._rest = min(self._rest * 1.5, LONGEST_REST_SECONDS)
 

@@ -4,7 +4,7 @@ import threading
 from typing import Any
 
 import pytest
-from bucket import Bucket, capture_in, ingest, photograph
+from bucket import Bucket, capture_in, ingest, photograph, watch
 from meter import Meter
 from world import World, a_deployment, a_project, standing
 
@@ -105,8 +105,6 @@ def test_of_many_that_come_at_once_one_is_the_original(real_table: str, s3: Any,
     for thread in threads:
         thread.join()
     if removing:
-        from test_removal import watch
-
         for _ in range(5):
             watch()
     captures = [capture_in(bucket.deployment, name) for name in names[removing:]]

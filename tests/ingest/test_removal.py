@@ -1,10 +1,9 @@
 """Objects that are replaced and removed: events in any order, handlers killed at any write."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph
+from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph, watch
 from events import object_created, object_removed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -31,11 +30,6 @@ def bucket(table: str, s3: Any) -> Bucket:
 @pytest.fixture
 def real_bucket(real_table: str, s3: Any) -> Bucket:
     return Bucket(s3, a_deployment(a_project()))
-
-
-def watch() -> int:
-    """The watch, a while later."""
-    return Tidying(THUMBNAILS, lambda: clock.now() + timedelta(minutes=10)).overdue()
 
 
 def kept(deployment: Deployment) -> dict[str, str]:

@@ -65,14 +65,14 @@ def step(message: str, seconds_left: float) -> None:
 
 
 def watch() -> None:
-    """Takes up what was left behind: marks nobody has settled, captures nobody has cleared up after,
-    messages nobody could process, jobs that show no sign of life.
+    """Takes up what was left behind: marks nobody has settled, messages nobody could process, jobs that show
+    no sign of life, captures nobody has cleared up after.
 
     Each duty is done whatever becomes of the others; the first fault is raised at the end, to be seen.
     """
     tidying = Tidying(settings().thumbnails_bucket, clock.now)
     faults = []
-    for duty in (settling().overdue, tidying.overdue, failing().collect, working().overdue):
+    for duty in (settling().overdue, failing().collect, working().overdue, tidying.overdue):
         try:
             duty()
         except Exception as fault:

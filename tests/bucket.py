@@ -4,7 +4,7 @@ import io
 from datetime import timedelta
 from typing import Any
 
-from events import object_created, object_removed, sqs_event
+from events import Storage, object_created, object_removed, sqs_event
 from PIL import Image
 
 from chalicelib import ids
@@ -44,26 +44,26 @@ def capture_in(deployment: Deployment, filename: str) -> Capture:
     return found
 
 
-def watch() -> int:
+def watch(minutes: int = 10) -> int:
     """The watch, a while later."""
-    return Tidying(THUMBNAILS, lambda: clock.now() + timedelta(minutes=10)).overdue()
+    return Tidying(THUMBNAILS, lambda: clock.now() + timedelta(minutes=minutes)).overdue()
 
 
 class Bucket:
     """The photos bucket, and the notifications of what befalls it."""
 
-    def __init__(self, s3: Any, deployment: Deployment) -> None:
-        self.s3, self.deployment = s3, deployment
+    def __init__(self, s3: Any, deployment: Deployment, storage: Storage = "S3") -> None:
+        self.s3, self.deployment, self.storage = s3, deployment, storage
 
     def put(self, name: str, data: bytes) -> str:
         key = f"photos/{self.deployment.id}/{name}"
         version = self.s3.put_object(Bucket=PHOTOS, Key=key, Body=data)["ETag"].strip('"')
-        return object_created(PHOTOS, key, version, len(data))
+        return object_created(PHOTOS, key, version, len(data), self.storage)
 
     def remove(self, name: str) -> str:
         key = f"photos/{self.deployment.id}/{name}"
         self.s3.delete_object(Bucket=PHOTOS, Key=key)
-        return object_removed(PHOTOS, key)
+        return object_removed(PHOTOS, key, self.storage)
 
     def versions(self) -> dict[str, str]:
         """What is in the bucket: name and ETag."""

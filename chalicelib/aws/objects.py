@@ -50,7 +50,7 @@ def read(bucket: str, key: str, max_bytes: int) -> StoredObject:
         answer = _client().get_object(Bucket=bucket, Key=key)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise SourceGone(f"The object {key!r} is no longer in the bucket {bucket}.") from error
+            raise SourceGone("The photograph is no longer there.") from error
         raise
     size = answer["ContentLength"]
     with answer["Body"] as body:
@@ -91,9 +91,10 @@ def download_url(bucket: str, key: str, lifetime: int) -> str:
     return _client().generate_presigned_url("get_object", Params=wanted, ExpiresIn=lifetime)
 
 
-def is_there(bucket: str, key: str) -> bool:
-    """Whether there is such an object. One request."""
-    return _head(bucket, key) is not None
+def version_of(bucket: str, key: str) -> str | None:
+    """The version of the object as it is now, None if there is none. One request."""
+    answer = _head(bucket, key)
+    return answer["ETag"].strip('"') if answer else None
 
 
 def keys_under(bucket: str, prefix: str) -> list[str]:

@@ -26,6 +26,10 @@ from chalicelib.jobs.rules import Job
 from chalicelib.jobs.stages import Param, Stage
 
 _STAGE = "clock"
+_HIDDEN = (True, False, True)
+"""Which captures a walk meets: hidden ones, the dated, hidden ones again. Whoever is shown meanwhile was met
+among the hidden, and whoever is hidden meanwhile is met at the end."""
+_LAST = len(_HIDDEN) - 1
 _PAGE = 100
 _ROUNDS = 6
 """How often one capture is tried that others keep changing."""
@@ -86,7 +90,7 @@ class _Walk:
 
 
 def _shift(config: Shift, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
-    parts = [keys.captures_between(config.start, config.end, hidden=hidden) for hidden in (False, True)]
+    parts = [keys.captures_between(config.start, config.end, hidden=hidden) for hidden in _HIDDEN]
     walk = _Walk(parts, config.seconds < 0, **(cursor or {"total": _total(report)}))
     while walk.part < len(parts):
         back = config.seconds if report.is_repeat else None
@@ -94,7 +98,7 @@ def _shift(config: Shift, cursor: Any, report: Report, time_is_up: TimeIsUp) -> 
             at = timeline.position(capture)
             if report.job_id in capture.corrections.shifts:
                 # An earlier try of this step has shifted it and never came to say so.
-                if walk.is_ahead(_place_before(capture, config.seconds)):
+                if walk.part < _LAST and walk.is_ahead(_place_before(capture, config.seconds)):
                     report.count(_STAGE, "shifted")
                     walk.met += 1
             elif walk.is_ahead(at):
@@ -163,7 +167,7 @@ def _reaching_back(walk: _Walk, seconds: int, scope: Shift) -> tuple[str, str]:
         limit = edge + timedelta(seconds=seconds) if edge else None
     except OverflowError:
         limit = None
-    widest = keys.captures_between(limit, limit, hidden=walk.part == 1)
+    widest = keys.captures_between(limit, limit, hidden=_HIDDEN[walk.part])
     return (widest[0], upper) if walk.forward else (lower, widest[1])
 
 

@@ -18,16 +18,17 @@ _ROUNDS = 6
 
 
 class Apply(BaseModel):
-    """Nothing: what counts is the project's setting at each step, however often it changes meanwhile."""
+    """Nothing: what counts is the project's setting, and if it changes meanwhile all is begun anew."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 def _apply(_: Apply, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
     """Two requests for a hundred duplicates, and one for each that changes."""
-    hide = projects.find(report.project_id).duplicates == "hide"
-    total = cursor["total"] if cursor else noted.count("duplicate", report.project_id, None)
-    after, met = (cursor["after"], cursor["met"]) if cursor else (None, 0)
+    hide = _wanted(report)
+    if cursor is None or cursor["hide"] != hide:
+        cursor = {"total": noted.count("duplicate", report.project_id, None), "after": None, "met": 0}
+    total, after, met = cursor["total"], cursor["after"], cursor["met"]
     while True:
         captures, after = noted.page("duplicate", report.project_id, None, _PAGE, after)
         for capture in captures:
@@ -35,10 +36,15 @@ def _apply(_: Apply, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
                 report.count(_STAGE, "hidden" if hide else "shown")
         met += len(captures)
         if after is None:
-            return None
+            # Another job may have ended while this one still went by the old setting.
+            return None if _wanted(report) == hide else {**cursor, "hide": hide}
         report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
         if time_is_up():
-            return {"total": total, "after": after, "met": met}
+            return {"total": total, "after": after, "met": met, "hide": hide}
+
+
+def _wanted(report: Report) -> bool:
+    return projects.find(report.project_id).duplicates == "hide"
 
 
 def _place(capture: Capture, hide: bool) -> bool:

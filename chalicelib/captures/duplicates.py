@@ -7,6 +7,7 @@ at any moment, whoever comes together. When it goes, the duplicate that came nex
 Whoever joins a claim or renews it raises its `joins`; who gives it away says which number it has seen.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -20,7 +21,12 @@ from chalicelib.aws.table import Instant, Row
 from chalicelib.captures import store
 from chalicelib.captures.rules import Capture, Seen
 from chalicelib.captures.store import Others
+from chalicelib.deployments import inheritance
+from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Conflict
+
+FOLLOWED = 300
+"""How many duplicates are told of another original at a time."""
 
 _ROUNDS = 8
 
@@ -62,9 +68,11 @@ class Content:
         return DuplicateRow(*keys.duplicate(self.project_id, self.sha256, capture_id))
 
 
-def write(seen: Seen, capture: Capture, now: datetime, *, hide: bool, others: Others | None = None) -> bool:
-    """Writes a capture as the original of its bytes, or as a duplicate, hidden if `hide` says so; False if
-    it is no longer as it was seen. One request, three more for a duplicate.
+def write(
+    seen: Seen, capture: Capture, now: datetime, deployment: Deployment, others: Others | None = None
+) -> bool:
+    """Writes a capture as the original of its bytes, or as a duplicate, hidden if the deployment says so;
+    False if it is no longer as it was seen. One request, three more for a duplicate.
 
     Raises Conflict if the same bytes come and go too quickly to tell.
     """
@@ -82,10 +90,11 @@ def write(seen: Seen, capture: Capture, now: datetime, *, hide: bool, others: Ot
         if store.see(capture.id).stamp != seen.stamp:
             return False
         if holder and holder.capture_id != capture.id:
+            hide = deployment.inherited.duplicates == "hide"
             copy = replace(capture, duplicate_of=holder.capture_id, hidden=hide)
-            if store.write(seen, copy, _both(_join(content, copy, now), others)):
+            if store.write(seen, copy, _both(_join(content, copy, now, deployment), others)):
                 return True
-    raise Conflict(f"{capture.id}: its bytes came and went too quickly.")
+    raise Conflict(f"{capture.id}: its bytes, or what becomes of duplicates, changed too quickly.")
 
 
 def original_of(project_id: str, sha256: str) -> str | None:
@@ -94,27 +103,32 @@ def original_of(project_id: str, sha256: str) -> str | None:
     return claim.capture_id if claim else None
 
 
-def leave(content: Content, capture_id: str) -> None:
-    """Makes true what is noted of some bytes that a capture may hold no more.
+def leave(content: Content, capture_id: str) -> bool:
+    """Makes true what is noted of some bytes that a capture may hold no more; False if there is more to do.
 
     May be cut off anywhere and begun again. Three requests; a few more where it was the original, or a
-    duplicate, and one for each duplicate that gets another original. Raises Conflict if others are at it.
+    duplicate, and two for each duplicate that gets another original. Raises Conflict if others are at it.
     """
     claim = _holder(content)  # first: what happens from here on raises its `joins`
     rows = _duplicates(content)
-    holds_still = Content.of(store.see(capture_id).capture) == content
+    present = store.see(capture_id).capture
+    holds_still = Content.of(present) == content
     own = next((row for row in rows if row.sk == content.duplicate(capture_id).sk), None)
-    if own and not holds_still:
+    if own and not (holds_still and present and present.duplicate_of):
         table.accepted(lambda: own.delete(DuplicateRow.since == own.since))
-    copies = [copy for copy in map(_capture_of, rows) if copy and Content.of(copy) == content]
     if claim is None:
-        return
+        return True
     original_id: str | None = claim.capture_id
     if original_id == capture_id and not holds_still:
-        original_id = _hand_over(content, claim, copies)
-    for copy in copies:
-        if original_id and copy.id != original_id and copy.duplicate_of != original_id:
+        original_id = _hand_over(content, claim, rows)
+    if original_id is None:
+        return True
+    astray = [row for row in rows if row.original_id != original_id and _id_of(row) != original_id]
+    for row in astray[:FOLLOWED]:
+        copy = store.see(_id_of(row)).capture
+        if copy and Content.of(copy) == content and copy.duplicate_of:
             _follow(content, copy, original_id)
+    return len(astray) <= FOLLOWED
 
 
 def _holder(content: Content) -> ContentRow | None:
@@ -128,18 +142,24 @@ def _duplicates(content: Content) -> list[DuplicateRow]:
     return sorted(rows, key=lambda row: (row.since, row.sk))
 
 
-def _capture_of(row: DuplicateRow) -> Capture | None:
-    return store.see(row.sk.removeprefix(keys.DUPLICATES)).capture
+def _id_of(row: DuplicateRow) -> str:
+    return row.sk.removeprefix(keys.DUPLICATES)
 
 
-def _hand_over(content: Content, claim: ContentRow, copies: list[Capture]) -> str | None:
+def _heir(content: Content, rows: Iterable[DuplicateRow]) -> Capture | None:
+    """The first duplicate that holds these bytes still."""
+    captures = (store.see(_id_of(row)).capture for row in rows)
+    return next((each for each in captures if each and Content.of(each) == content), None)
+
+
+def _hand_over(content: Content, claim: ContentRow, rows: Iterable[DuplicateRow]) -> str | None:
     """Gives the claim to the first duplicate, or gives it up; says who has it now."""
     as_seen = (ContentRow.capture_id == claim.capture_id) & (ContentRow.joins == claim.joins)
-    if not copies:
+    heir = _heir(content, rows)
+    if heir is None:
         if not table.accepted(lambda: content.row().delete(as_seen)):
             raise Conflict("These bytes have come again meanwhile.")
         return None
-    heir = copies[0]
 
     def move(writing: TransactWrite) -> None:
         actions: list[Action] = [ContentRow.capture_id.set(heir.id), ContentRow.joins.add(1)]
@@ -172,7 +192,7 @@ def _claim(content: Content, capture_id: str) -> Others:
     return lambda writing: writing.update(content.row(), actions=actions, condition=free)
 
 
-def _join(content: Content, copy: Capture, now: datetime) -> Others:
+def _join(content: Content, copy: Capture, now: datetime, deployment: Deployment) -> Others:
     assert copy.duplicate_of  # noqa: S101  (a programming error, not an input)
     original_id = copy.duplicate_of
     note = content.duplicate(copy.id)
@@ -183,6 +203,7 @@ def _join(content: Content, copy: Capture, now: datetime) -> Others:
         held = ContentRow.capture_id == original_id
         writing.update(content.row(), actions=[ContentRow.joins.add(1)], condition=held)
         writing.save(note)
+        inheritance.still_so(writing, deployment)
 
     return join
 

@@ -6,6 +6,7 @@ from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row
 from chalicelib.captures import reading
 from chalicelib.captures.rules import Capture
+from chalicelib.errors import foreign_cursor
 
 Note = Literal["unreadable", "duplicate"]
 
@@ -17,8 +18,10 @@ def page(
 ) -> tuple[list[Capture], str | None]:
     """A page of them, and the position it ended at, if it did. Two requests."""
     prefix = _prefix(note, deployment_id)
+    if after and not after.startswith(prefix):
+        raise foreign_cursor()
     # "!" sorts before every sign an id goes on with, so this is what follows `after`.
-    lower = f"{after}!" if after and after > prefix else prefix
+    lower = f"{after}!" if after else prefix
     within = Row.rank.between(lower, prefix + keys.LAST)
     owner = keys.project(project_id)[0]
     rows = list(table.query(Row, owner, within, index=keys.BY_OWNER, limit=limit + 1))

@@ -3,6 +3,7 @@
 import re
 
 from chalicelib import ids
+from chalicelib.aws import clock
 from chalicelib.captures import listing, service, timeline
 from chalicelib.captures.listing import Only, Turn
 from chalicelib.captures.rules import Capture
@@ -15,6 +16,7 @@ from chalicelib.captures.schemas import (
     UploadMake,
 )
 from chalicelib.captures.timeline import Order, Span
+from chalicelib.captures.wall_clock import AHEAD
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Invalid, NotFound
 from chalicelib.http import paging
@@ -89,6 +91,8 @@ def change(ask: Ask) -> CaptureAnswer:
     _seen(ask)
     if "timestamp" not in body.model_fields_set:
         raise Invalid("Say what to change: the timestamp.", {"timestamp": "required"})
+    if body.timestamp and body.timestamp > clock.now().replace(tzinfo=None) + AHEAD:
+        raise Invalid("The timestamp lies in the future.", {"timestamp": "in the future"})
     deployment, capture = service.date(capture_id, body.timestamp)
     return CaptureAnswer.of(capture, deployment, None, ask)
 

@@ -116,8 +116,8 @@ class Seen:
 def following(seen: str, event: str = "") -> str:
     """The stamp of the next change after `seen`: the event's, if it is later, else one just past `seen`.
 
-    Stamps compare as text. S3's sequencers are hexadecimal digits without zeros at their end, and "-" sorts
-    before every digit: what follows a sequencer by "-" stays before every later one.
+    Stamps compare as text. S3's sequencers are hexadecimal digits without zeros at their end, and "-" and "."
+    sort before every digit: what follows a sequencer by either stays before every later one.
     """
     return event if event > seen else f"{seen}-"
 

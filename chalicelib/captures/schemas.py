@@ -232,7 +232,9 @@ def _original_url(capture: Capture, ask: Ask) -> str | None:
     bucket, lifetime = ask.settings.photos_bucket, ask.settings.url_lifetime
     if capture.facts.state == "unreadable" or capture.facts.content_type is None:
         return objects.download_url(bucket, capture.facts.key, lifetime)
-    return objects.read_url(bucket, capture.facts.key, lifetime, capture.facts.content_type)
+    # An MPO begins as a JPEG, which is what browsers show; by its own name they would save it.
+    shown_as = capture.facts.content_type.replace("image/mpo", "image/jpeg")
+    return objects.read_url(bucket, capture.facts.key, lifetime, shown_as)
 
 
 def size_display(size: int) -> str:

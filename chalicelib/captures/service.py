@@ -46,11 +46,12 @@ def see(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None
     return deployments.among(found, deployment_id), reading.seen_among(found, capture_id)
 
 
-def keep(seen: Seen, capture: Capture, tidying: Tidying, *, hide: bool) -> bool:
+def keep(seen: Seen, capture: Capture, tidying: Tidying, deployment: Deployment) -> bool:
     """Writes a reading over what was seen of a capture, and clears up after what was there; False if it is
-    no longer as it was seen. One request for a new object. Duplicates are hidden if `hide` says so."""
+    no longer as it was seen. One request for a new object. Duplicates are hidden if the deployment says so.
+    """
     note = tidying.note(seen.capture) if seen.capture else None
-    if not duplicates.write(seen, capture, tidying.now(), hide=hide, others=note):
+    if not duplicates.write(seen, capture, tidying.now(), deployment, note):
         return False
     if seen.stamp:
         tidying.after(capture.id)
@@ -164,6 +165,6 @@ def render_missing(capture: Capture, spec: ThumbnailSpec, settings: Settings) ->
         store.put_thumbnail(capture, spec.label, made[spec.label])
     except Conflict:
         # Unless another has rendered the very same, nobody will ever point to it.
-        Tidying(settings.thumbnails_bucket, clock.now).after(capture.id)
+        Tidying(settings.thumbnails_bucket, clock.now).after_attempt(capture.id)
         raise
     return made[spec.label]

@@ -18,7 +18,7 @@ from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row, instant
 from chalicelib.captures import duplicates, store
 from chalicelib.captures.duplicates import Content
-from chalicelib.captures.rules import Capture
+from chalicelib.captures.rules import Capture, following
 from chalicelib.captures.store import Others
 from chalicelib.thumbnails import service as thumbnails
 
@@ -29,6 +29,9 @@ AGE = timedelta(minutes=2)
 
 WATCHED = 100
 """How many captures the watch clears up after in one run."""
+
+TIME = timedelta(seconds=20)
+"""For how long it does."""
 
 
 class UntidyRow(Row):
@@ -62,19 +65,32 @@ class Tidying:
 
         return noted
 
-    def after(self, capture_id: str) -> None:
+    def after(self, capture_id: str) -> bool:
         """Clears up after a change, as well as it can: what fails is noted, and the watch comes back."""
-        try:
-            self.clear(capture_id)
-        except Exception:  # best effort: the change itself is done and must not come again for this
-            log.exception("could not clear up after %s; the watch will try again", capture_id)
+        return self._try(capture_id, self.clear)
+
+    def after_attempt(self, capture_id: str) -> bool:
+        """Deletes what an attempt may have rendered that came to nothing, as well as it can."""
+        return self._try(capture_id, self.blobs)
 
     def overdue(self) -> int:
-        """Clears up what was noted a while ago; returns for how many captures."""
-        within = UntidyRow.rank < instant(self.now() - AGE)
+        """Clears up what was noted a while ago, for as long as there is time; returns for how many captures
+        it tried. What fails goes to the end of the line."""
+        begin = self.now()
+        within = UntidyRow.rank < instant(begin - AGE)
         rows = list(table.query(UntidyRow, keys.UNTIDY, within, index=keys.BY_OWNER, limit=WATCHED))
-        for row in rows:
-            self.after(row.pk.removeprefix(keys.CAPTURES))
+        for number, row in enumerate(rows):
+            capture_id = row.pk.removeprefix(keys.CAPTURES)
+            if not self.after(capture_id):
+                rank = f"{instant(self.now())}#{capture_id}"
+                noted = UntidyRow(*keys.untidy(capture_id))
+                table.accepted(
+                    lambda noted=noted, rank=rank: noted.update(  # type: ignore[misc]
+                        actions=[UntidyRow.rank.set(rank)], condition=UntidyRow.pk.exists()
+                    )
+                )
+            if self.now() - begin > TIME:
+                return number + 1
         return len(rows)
 
     def clear(self, capture_id: str) -> None:
@@ -84,15 +100,26 @@ class Tidying:
         self.blobs(capture_id)
         if note is None:
             return
-        for content in note.contents or ():
-            duplicates.leave(Content(*content.split("/")), capture_id)
-        version = note.version
-        table.accepted(lambda: note.delete(UntidyRow.version == version))
+        left = [duplicates.leave(Content(*each.split("/")), capture_id) for each in note.contents or ()]
+        if all(left):
+            version = note.version
+            table.accepted(lambda: note.delete(UntidyRow.version == version))
 
     def blobs(self, capture_id: str) -> None:
         """Deletes the blobs of a capture that nobody points to. One request of the table, two of S3."""
         seen = store.see(capture_id)
         kept = seen.capture.thumbnails if seen.capture else {}
-        gone = thumbnails.tidy(capture_id, seen.stamp, kept, self.thumbnails_bucket)
+        # Whoever renders for the very stamp of a trace has seen less than the trace, and is refused.
+        stamp = following(seen.stamp) if seen.is_removed else seen.stamp
+        gone = thumbnails.tidy(capture_id, stamp, kept, self.thumbnails_bucket)
         if gone:
             log.info("%d blobs of %s that nobody points to are deleted", gone, capture_id)
+
+    @staticmethod
+    def _try(capture_id: str, clear: Callable[[str], None]) -> bool:
+        try:
+            clear(capture_id)
+        except Exception:  # best effort: the change itself is done and must not come again for this
+            log.exception("could not clear up after %s; the watch will try again", capture_id)
+            return False
+        return True

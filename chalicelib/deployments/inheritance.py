@@ -1,10 +1,21 @@
 """Taking over a project's settings, as a part of a transaction that the project's room opens."""
 
+from pynamodb.expressions.condition import Condition
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
-from chalicelib.deployments.rules import Inherited
+from chalicelib.deployments.rules import Deployment, Inherited
 from chalicelib.deployments.store import DeploymentRow
+
+
+def still_so(write: TransactWrite, deployment: Deployment) -> None:
+    """Lets a transaction fail if what becomes of duplicates is no longer what `deployment` says."""
+    pk, sk = keys.deployment(deployment.id)
+    setting = deployment.inherited.duplicates
+    still: Condition = DeploymentRow.duplicates == setting
+    if setting == Inherited().duplicates:
+        still = still | DeploymentRow.duplicates.does_not_exist()
+    write.condition_check(DeploymentRow, pk, sk, condition=still)
 
 
 def set_inherited(write: TransactWrite, deployment_id: str, inherited: Inherited) -> None:

@@ -20,7 +20,7 @@ class ObjectCreated:
 
 @dataclass(frozen=True, slots=True)
 class ObjectRemoved:
-    """An object that was removed from a bucket, or got a delete marker."""
+    """An object that was removed from a bucket, has expired, or got a delete marker."""
 
     bucket: str
     key: str
@@ -60,7 +60,7 @@ def asked(body: str) -> Iterator[Asked]:
 def _happened(record: dict[str, Any]) -> ObjectCreated | ObjectRemoved | None:
     name, entry = record["eventName"], record["s3"]["object"]
     bucket, key = record["s3"]["bucket"]["name"], unquote_plus(entry["key"])
-    if name.startswith("ObjectRemoved:"):
+    if name.startswith(("ObjectRemoved:", "LifecycleExpiration:")):
         return ObjectRemoved(bucket, key, stamp(record))
     if name.startswith("ObjectCreated:"):
         version = entry.get("eTag", "").strip('"')
@@ -69,9 +69,10 @@ def _happened(record: dict[str, Any]) -> ObjectCreated | ObjectRemoved | None:
 
 
 def stamp(record: dict[str, Any]) -> str:
-    """What orders the events of one object: S3's sequencer, or the time where a storage has none.
+    """What orders the events of one object: S3's sequencer, then the time, for storages whose sequencers
+    are all the same, or that have none.
 
     Sequencers are hexadecimal, to be compared as if the shorter had zeros at its end; so none has any.
     """
     sequencer = record["s3"]["object"].get("sequencer", "").upper().rstrip("0")
-    return sequencer or "".join(filter(str.isdigit, record.get("eventTime", "")))
+    return f"{sequencer}.{''.join(filter(str.isdigit, record.get('eventTime', '')))}"

@@ -84,8 +84,11 @@ class Ingest:
                 return
             if seen.is_removed and seen.stamp >= each.stamp:
                 return
-            if objects.is_there(each.bucket, each.key):
-                log.info("%s has come back, or an older version of it was removed", capture_id)
+            there = objects.version_of(each.bucket, each.key)
+            if there:
+                # It has come back, or with one of its versions gone another one counts.
+                if seen.capture is None or seen.capture.facts.version != there:
+                    self._look(each.bucket, Source(each.key, capture_id, each.stamp, deployment), seen)
                 return
             if captures.remove(seen, capture_id, each.stamp, self._tidying):
                 log.info("%s is removed", capture_id)
@@ -97,6 +100,8 @@ class Ingest:
         deployment, seen = captures.see(each.capture_id, consistent=True)
         if deployment is None or seen.capture is None:
             log.info("%s is there no more", each.capture_id)
+            if seen.stamp:  # an earlier attempt may have left thumbnails
+                self._tidying.after(each.capture_id)
             return
         source = Source(seen.capture.facts.key, each.capture_id, "", deployment)
         self._look(self.settings.photos_bucket, source, seen, even_if_known=True)
@@ -114,21 +119,21 @@ class Ingest:
             if seen.stamp:
                 self._tidying.after(source.capture_id)
             return
-        self._write(found, source, seen)
+        self._write(found, source, seen, even_if_known=even_if_known)
 
-    def _write(self, found: StoredObject, source: Source, seen: Seen) -> None:
+    def _write(self, found: StoredObject, source: Source, seen: Seen, *, even_if_known: bool) -> None:
         stamp = following(seen.stamp, source.stamp)
         source = Source(source.key, source.capture_id, stamp, source.deployment)
         capture = read(found, source, self.settings, self.now())
         if seen.capture:
             capture = corrected(capture, seen.capture.corrections)
-        hide = source.deployment.inherited.duplicates == "hide"
-        if captures.keep(seen, capture, self._tidying, hide=hide):
+        if captures.keep(seen, capture, self._tidying, source.deployment):
             log.info("%s is %s", capture.id, "read anew" if seen.capture else "new")
             return
         _, present = captures.see(capture.id, consistent=True)
-        if present.capture is None or present.capture.facts.version != capture.facts.version:
-            raise Conflict(f"{capture.id} was written by another worker, in another version.")
+        is_same = present.capture and present.capture.facts.version == capture.facts.version
+        if even_if_known or not is_same:
+            raise Conflict(f"{capture.id} was changed by another worker meanwhile.")
         log.info("%s was written by another worker", capture.id)
         self._tidying.after(capture.id)
 
@@ -145,5 +150,8 @@ class Ingest:
             return None
 
     def _keep_unassigned(self, each: ObjectCreated, reason: str) -> None:
+        if objects.version_of(each.bucket, each.key) is None:
+            log.warning("%s belongs to no deployment, and is gone already", each.key)
+            return
         log.warning("%s is kept as unassigned: %s", each.key, reason)
         store.keep(each, reason, self.now())

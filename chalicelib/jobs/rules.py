@@ -169,7 +169,8 @@ def released(job: Job, now: datetime) -> Job:
 
 def cancelled(job: Job, now: datetime) -> Job:
     """The job, stopped; where a worker may be on it, told to stop. Itself if it was told already."""
-    return job if job.status == "CANCELING" else moved(job, "cancel", now)
+    told = job if job.status == "CANCELING" else moved(job, "cancel", now)
+    return told if told.status != "CANCELING" or job.is_leased(now) else moved(told, "revoke", now)
 
 
 def retried(job: Job, fresh: tuple[Stage, ...] | None, now: datetime) -> Job:

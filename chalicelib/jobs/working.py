@@ -72,6 +72,17 @@ class Working:
                 log.exception("could not ask after %s", job.id)
         return len(silent)
 
+    def take_up(self) -> int:
+        """Sends the messages of all queued and running jobs again, though workers seem to be on them: for
+        whoever knows that there are none, as after a start. Returns how many those were."""
+        taken_up = 0
+        for job in store.running():
+            written = store.change(job, rules.released(job, self.jobs.now()))
+            if written:
+                self.jobs.post(written)
+                taken_up += 1
+        return taken_up
+
     def _claimed(self, job_id: str, step: int) -> Job | None:
         """The job with its step taken; None if there is nothing to be done for this message."""
         for _ in range(_ROUNDS):

@@ -4,6 +4,7 @@ import re
 
 from chalicelib import ids
 from chalicelib.aws import clock
+from chalicelib.errors import LeaseLost
 from chalicelib.http import paging
 from chalicelib.http.routing import Ask, Route
 from chalicelib.jobs.service import Start
@@ -47,11 +48,19 @@ def change(ask: Ask) -> ProjectAnswer:
     """PATCH: changes what is sent and nothing else."""
     body: ProjectChange = ask.body
     project = seen(ask, ask.path["project_id"])
-    changed = service.change(body.applied_to(project), project.updated_at, clock.now())
-    if "duplicates" in body.model_fields_set:
-        # Also if it was so before: an earlier change may have ended before its job was started.
-        jobs(ask.settings).start(Start("apply_duplicates", project.id, None, {}))
+    try:
+        changed = service.change(body.applied_to(project), project.updated_at, clock.now())
+    except LeaseLost:  # it is written, and changed again already
+        _apply_duplicates(ask, project.id)
+        raise
+    _apply_duplicates(ask, project.id)
     return ProjectAnswer.of(changed, ask)
+
+
+def _apply_duplicates(ask: Ask, project_id: str) -> None:
+    # Also if it was so before: an earlier change may have ended before its job was started.
+    if "duplicates" in ask.body.model_fields_set:
+        jobs(ask.settings).start(Start("apply_duplicates", project_id, None, {}))
 
 
 def seen(ask: Ask, project_id: str) -> Project:

@@ -36,7 +36,7 @@ def match(captures: Sequence[Capture], sessions: Sequence[Stretch]) -> Mapping[s
     matched = {}
     for capture in captures:
         own = by_deployment[capture.deployment_id]
-        if capture.timestamp is None or not own:
+        if capture.timestamp is None or capture.hidden or not own:
             continue
         latest = bisect_right(own, capture.timestamp, key=lambda session: session.start) - 1
         if latest >= 0 and capture.timestamp <= own[latest].end:

@@ -22,8 +22,8 @@ def among(found: Mapping[keys.Key, Any], session_id: str) -> Session | None:
 
 
 def around(capture: Capture) -> Session | None:
-    """The session a capture belongs to; None if it is undated, or not settled yet. One request."""
-    if capture.timestamp is None:
+    """The session a capture belongs to; None if it is undated, hidden, or not settled yet. One request."""
+    if capture.timestamp is None or capture.hidden:
         return None
     latest = store.starting_by(capture.deployment_id, capture.timestamp, 1)
     return latest[0] if latest and capture.timestamp <= latest[0].end else None

@@ -39,6 +39,13 @@ def catch_up(clients: Clients, resources: Resources) -> int:
     return sent
 
 
+def take_up_jobs() -> int:
+    """Has the jobs gone on with that ran when the stack last ended; returns how many."""
+    from chalicelib import wiring
+
+    return wiring.working().take_up()
+
+
 def _missing(bucket: str, found: Sequence["ObjectTypeDef"]) -> list["ObjectTypeDef"]:
     from chalicelib import ids
     from chalicelib.aws import table

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from localstack.embedded.catching_up import catch_up
+from localstack.embedded.catching_up import catch_up, take_up_jobs
 from localstack.embedded.children import status_of
 from localstack.embedded.clients import Clients, connect
 from localstack.embedded.delivery import Record
@@ -169,6 +169,9 @@ class Stack:
         missing = catch_up(self.clients, self.resources)
         if missing:
             print(f"Catching up on {missing:,} photographs that were sent before ...", flush=True)
+        taken_up = take_up_jobs()
+        if taken_up:
+            print(f"Going on with {taken_up:,} jobs ...", flush=True)
 
     def _check_ready(self) -> None:
         status = status_of(self.url, self._ready_path, timeout=30)

@@ -164,6 +164,18 @@ def test_a_job_is_not_asked_after_while_a_worker_is_on_it(table: str) -> None:
     assert desk.later(SILENCE) == 1
 
 
+def test_whoever_knows_that_all_workers_are_gone_has_jobs_gone_on_with_at_once(table: str) -> None:
+    desk = Desk()
+    job = desk.start(a_project(), 3)
+    with Headsman(3), pytest.raises(Killed):
+        desk.turn()
+    desk.queue.clear()
+    assert desk.working.take_up() == 1
+    desk.drain()
+    assert (desk.job(job.id).status, len(pieces_of(job))) == ("SUCCESS", 3)
+    assert desk.working.take_up() == 0
+
+
 def test_a_worker_that_was_overtaken_writes_nothing(table: str) -> None:
     desk = Desk()
     job = desk.start(a_project(), 5)
@@ -287,12 +299,11 @@ class TestCancelling:
         desk.drain()
         assert (desk.job(job.id).status, pieces_of(job)) == ("REVOKED", [])
 
-    def test_between_two_steps_it_stops_before_the_next(self, table: str) -> None:
+    def test_between_two_steps_it_stops_at_once(self, table: str) -> None:
         desk = Desk()
         job = desk.start(a_project())
         desk.turn()
-        assert desk.jobs.cancel(job.id).status == "CANCELING"
-        assert desk.jobs.cancel(job.id).status == "CANCELING"
+        assert desk.jobs.cancel(job.id).status == "REVOKED"
         desk.turn()
         stopped = desk.job(job.id)
         assert (stopped.status, stopped.stages[0].status, stopped.cursor) == ("REVOKED", "REVOKED", 2)
@@ -316,12 +327,13 @@ class TestCancelling:
         assert (stopped.status, stopped.cursor, stopped.stages[0].value("done")) == ("REVOKED", 2, 2)
         assert running() == []
 
-    def test_a_job_that_lost_its_message_is_cancelled_by_the_watch(self, table: str) -> None:
+    def test_a_job_whose_worker_died_is_cancelled_by_the_watch(self, table: str) -> None:
         desk = Desk()
         job = desk.start(a_project())
-        desk.turn()
-        desk.queue.clear()
-        desk.jobs.cancel(job.id)
+        with Headsman(3), pytest.raises(Killed):
+            desk.turn()
+        assert desk.jobs.cancel(job.id).status == "CANCELING"
+        assert desk.jobs.cancel(job.id).status == "CANCELING"
         desk.later()
         assert (desk.job(job.id).status, running()) == ("REVOKED", [])
 

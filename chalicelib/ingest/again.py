@@ -1,4 +1,4 @@
-"""Reading photographs again: those somebody names, or, as a job, all of a project that cannot be opened."""
+"""Reading photographs again: those somebody names, or, as a job, those that cannot be opened, or all."""
 
 import json
 from collections.abc import Sequence
@@ -8,14 +8,16 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib import ids
 from chalicelib.aws import queues, table
-from chalicelib.captures import noted, reading
+from chalicelib.captures import noted, reading, timeline
+from chalicelib.deployments import service as deployments
 from chalicelib.errors import NotFound
 from chalicelib.ingest.rules import read_again
 from chalicelib.jobs.job_type import JobType, Report, TimeIsUp
 from chalicelib.jobs.stages import Param, Stage
+from chalicelib.projects import service as projects
 from chalicelib.settings import settings
 
-_STAGE = "unreadable"
+_STAGE = "ask"
 _PAGE = 100
 
 
@@ -32,26 +34,45 @@ def ask(capture_ids: Sequence[str], queue_url: str) -> int:
     return len(wanted)
 
 
-class Unreadable(BaseModel):
-    """Those of the job's deployment, or of all the project."""
+class Which(BaseModel):
+    """Of the job's deployment, or of all the project: those that cannot be opened, or all of them."""
 
     model_config = ConfigDict(extra="forbid")
 
+    all: bool = False
 
-def _ask_all(_: Unreadable, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
-    project_id, deployment_id = report.project_id, report.deployment_id
-    total = cursor["total"] if cursor else noted.count("unreadable", project_id, deployment_id)
+
+def _ask_all(config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
+    total = cursor["total"] if cursor else _total(config, report)
     after, met = (cursor["after"], cursor["met"]) if cursor else (None, 0)
     while True:
-        captures, after = noted.page("unreadable", project_id, deployment_id, _PAGE, after)
-        _send([capture.id for capture in captures], settings().ingest_queue_url)
-        report.count(_STAGE, "asked", len(captures))
-        met += len(captures)
+        capture_ids, after = _page(config, report, after)
+        _send(capture_ids, settings().ingest_queue_url)
+        report.count(_STAGE, "asked", len(capture_ids))
+        met += len(capture_ids)
         if after is None:
             return None
         report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
         if time_is_up():
             return {"total": total, "after": after, "met": met}
+
+
+def _page(config: Which, report: Report, after: str | None) -> tuple[list[str], str | None]:
+    if not config.all:
+        found, after = noted.page("unreadable", report.project_id, report.deployment_id, _PAGE, after)
+        return [capture.id for capture in found], after
+    span = timeline.Span(report.project_id, report.deployment_id)
+    captures = timeline.page(span, "timestamp", _PAGE, after)
+    is_last = len(captures) < _PAGE
+    return [each.id for each in captures], None if is_last else timeline.position(captures[-1])
+
+
+def _total(config: Which, report: Report) -> int | None:
+    if not config.all:
+        return noted.count("unreadable", report.project_id, report.deployment_id)
+    if report.deployment_id:
+        return deployments.find(report.deployment_id).counts.captures_count
+    return projects.find(report.project_id).counts.captures_count
 
 
 def _send(capture_ids: Sequence[str], queue_url: str) -> None:
@@ -60,9 +81,9 @@ def _send(capture_ids: Sequence[str], queue_url: str) -> None:
 
 READ_AGAIN = JobType(
     key="read_again",
-    label="Read unreadable photographs again",
-    config=Unreadable,
-    stages=(Stage("Ask for the unreadable again", _STAGE, params=(Param("Asked", "asked", 0),)),),
+    label="Read photographs again",
+    config=Which,
+    stages=(Stage("Ask for photographs to be read again", _STAGE, params=(Param("Asked", "asked", 0),)),),
     step=_ask_all,
     is_startable=True,
 )

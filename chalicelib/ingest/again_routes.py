@@ -18,19 +18,20 @@ Ids = Annotated[list[Annotated[str, StringConstraints(max_length=100)]], Field(m
 
 
 class Retry(Body):
-    """Which photographs: those of these ids, or all of a project, or of one of its deployments, that cannot
-    be opened."""
+    """Which photographs: those of these ids; or those of a project, or of one of its deployments, that
+    cannot be opened, or `all` of them, so that a changed `timestamp_sources` counts for them, too."""
 
     capture_ids: Ids | None = None
     project_id: str | None = None
     deployment_id: str | None = None
+    all: bool = False
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "Retry":
         if (self.capture_ids is None) == (self.project_id is None):
             raise ValueError("send either 'capture_ids' or 'project_id'")
-        if self.deployment_id is not None and self.project_id is None:
-            raise ValueError("'deployment_id' needs the 'project_id', too")
+        if self.project_id is None and (self.deployment_id is not None or self.all):
+            raise ValueError("'deployment_id' and 'all' need the 'project_id', too")
         return self
 
 
@@ -40,7 +41,7 @@ def one(ask: Ask) -> dict[str, int]:
 
 
 def many(ask: Ask) -> dict[str, object]:
-    """POST: has many read again; all that cannot be opened as a job."""
+    """POST: has many read again; more than can be named as a job."""
     body: Retry = ask.body
     if body.capture_ids is not None:
         return {"queued": again.ask(body.capture_ids, ask.settings.ingest_queue_url)}
@@ -49,7 +50,8 @@ def many(ask: Ask) -> dict[str, object]:
         deployment = deployments.find(ids.check("deployment", body.deployment_id))
         if deployment.project_id != project.id:
             raise NotFound(f"There is no deployment with the id {deployment.id!r} in this project.")
-    job = jobs(ask.settings).start(Start(again.READ_AGAIN.key, project.id, body.deployment_id, {}))
+    start = Start(again.READ_AGAIN.key, project.id, body.deployment_id, {"all": body.all})
+    job = jobs(ask.settings).start(start)
     return {"job_id": job.id, "project_id": project.id}
 
 

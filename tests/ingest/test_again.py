@@ -1,6 +1,7 @@
 """Reading photographs again that could not be opened."""
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -80,6 +81,31 @@ def test_all_of_a_project_are_asked_for_as_a_job(
     assert {capture_in(bucket.deployment, name).facts.state for name in NAMES} == {"ready"}
 
 
+def test_all_of_a_station_are_read_again_by_its_present_sources(
+    bucket: Bucket, api: Api, sent: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from chalicelib.ingest import again
+
+    monkeypatch.setattr(again, "_PAGE", 2)
+    exif = {0x0132: "2020:01:02 03:04:05"}
+    ingest(*(bucket.put(name, photograph(shade=40 * n, exif=exif)) for n, name in enumerate(NAMES)))
+    deployment = bucket.deployment
+    api.send("PATCH", f"/deployments/{deployment.id}", {"timestamp_sources": ["exif"]})
+    desk = Desk(pieces=1)
+    desk.jobs = replace(desk.jobs, types=TYPES)
+    desk.working = replace(desk.working, jobs=desk.jobs)
+    body = {"project_id": deployment.project_id, "deployment_id": deployment.id, "all": True}
+    status, told = api.send("POST", "/captures/retry", body)
+    assert status == 202
+    desk.queue.append({"job": told["job_id"], "step": 0})
+    desk.drain()
+    assert desk.job(told["job_id"]).stages[0].value("asked") == 5
+    assert ingest(*sent) == {"batchItemFailures": []}
+    captures = [capture_in(deployment, name) for name in NAMES]
+    assert {each.timestamp for each in captures} == {datetime(2020, 1, 2, 3, 4, 5)}
+    assert {each.facts.timestamp_source for each in captures} == {"exif"}
+
+
 def test_a_capture_that_went_meanwhile_is_let_go(bucket: Bucket, api: Api, sent: list[str]) -> None:
     capture = misread(bucket, NAMES[0])
     api.send("POST", "/captures/retry", {"capture_ids": [capture.id, capture.id]})
@@ -99,6 +125,7 @@ def test_a_capture_that_went_meanwhile_is_let_go(bucket: Bucket, api: Api, sent:
         ({"capture_ids": ["../x"]}, 404),
         ({"project_id": "paaaaaaaaaa"}, 404),
         ({"deployment_id": "daaaaaaaaaa"}, 400),
+        ({"all": True}, 400),
     ],
 )
 def test_what_is_not_there_is_not_asked_for(

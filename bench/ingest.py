@@ -128,7 +128,7 @@ def wait_for(url: str, deployment_id: str, count: int) -> None:
         answer = requests.get(f"{url}/api/v2/deployments/{deployment_id}", timeout=30).json()
         if answer["captures_count"] >= count:
             return
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise TimeoutError(f"{count} photographs were not all there after {PATIENCE} s.")
 
 

@@ -44,9 +44,10 @@ def data() -> Path:
     return DATA
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dynamodb_local() -> Iterator[Engine]:
-    """DynamoDB Local, in memory, on a free port."""
+    """DynamoDB Local, in memory, on a free port; a new one for each file of tests, as it slows down with
+    every change it has seen."""
     engine = start_dynamodb_local()
     yield engine
     engine.stop()

@@ -114,7 +114,7 @@ def test_real_photographs_become_captures_with_their_time_and_both_thumbnails(
 ) -> None:
     deployment = service.deployment("mothbox08")
     told = service.upload(data / "moth" / "mothbox08", deployment)
-    assert "5 sent" in told
+    assert "5 new" in told
     service.await_captures(deployment, 5)
     again = service.upload(data / "moth" / "mothbox08", deployment)
     assert "0 new, 5 already here" in again

@@ -46,12 +46,12 @@ TINY_APP = """
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def embedded_engines(dynamodb_local: Engine, moto_server: Engine) -> Engines:
     return Engines(dynamodb_local, moto_server)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def clients(embedded_engines: Engines) -> Clients:
     return connect(embedded_engines)
 

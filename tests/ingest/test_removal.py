@@ -153,7 +153,7 @@ DATA = [photograph(32, 24, shade) for shade in (10, 20)] + [b"<html>", b""]
 CHANGES = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from([None, *range(len(DATA))])), max_size=8)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     changes=CHANGES,
     chance=st.randoms(use_true_random=False),

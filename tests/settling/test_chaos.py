@@ -13,7 +13,7 @@ from chalicelib.aws.clock import now
 from chalicelib.aws.table import Row
 from chalicelib.captures import store as captures
 from chalicelib.captures import timeline
-from chalicelib.captures.rules import Capture
+from chalicelib.captures.rules import Capture, Seen
 from chalicelib.deployments import service as deployments
 from chalicelib.deployments import settled
 from chalicelib.deployments.rules import Deployment
@@ -56,7 +56,7 @@ def test_whatever_dies_on_the_way_sessions_and_counts_equal_a_recount(
     with Reaper(chance, share=0.03) as reaper:
         for at in range(0, len(deliveries), 30):
             reaper.share = 0.0
-            written += [captures.add(capture) for capture in deliveries[at : at + 30]]
+            written += [captures.write(Seen(), capture) for capture in deliveries[at : at + 30]]
             records = world.records()
             again = records + chance.sample(records, k=len(records) // 2)
             chance.shuffle(again)
@@ -113,7 +113,7 @@ def test_settlers_side_by_side_neither_lose_nor_count_twice(real_table: str, dyn
 
     def arrive(captures_of_one: list[Capture]) -> None:
         for capture in captures_of_one:
-            captures.add(capture)
+            captures.write(Seen(), capture)
             at = {"S": timeline.position(capture)}
             keys = {"pk": {"S": f"DEPLOYMENT#{station.id}"}, "sk": {"S": f"CAPTURE#{capture.id}"}}
             world.deliver([{"dynamodb": {"Keys": keys, "NewImage": {"at": at}}}])
@@ -145,7 +145,7 @@ def test_a_change_too_large_for_one_transaction_survives_a_death_between_two(
     station = a_deployment(a_project())
     add_captures(station, [START + timedelta(hours=hour) for hour in range(200 * 25)])
     world.drain(batch=2000)
-    captures.add(a_capture(station, START - timedelta(minutes=30)))
+    captures.write(Seen(), a_capture(station, START - timedelta(minutes=30)))
     written = Transactions(die_before=2)
     with written, pytest.raises(Killed):
         world.drain()

@@ -7,6 +7,7 @@ from meter import Meter
 from world import World, a_capture, a_deployment, a_project, add_captures, standing
 
 from chalicelib.captures import store as captures
+from chalicelib.captures.rules import Seen
 from chalicelib.deployments import service as deployments
 from chalicelib.projects import service as projects
 from localstack.embedded.engines import Engine
@@ -46,7 +47,7 @@ def test_a_late_photograph_bridges_two_sessions_and_the_larger_one_keeps_its_id(
     world.drain()
     small, large = standing(deployment)
 
-    captures.add(a_capture(deployment, EVENING + timedelta(hours=1, minutes=30)))
+    captures.write(Seen(), a_capture(deployment, EVENING + timedelta(hours=1, minutes=30)))
     world.drain()
 
     [only] = standing(deployment)
@@ -124,7 +125,7 @@ def test_one_more_capture_costs_the_same_in_a_small_and_in_a_large_deployment(
         world.drain(batch=1000)
         assert deployments.find(deployment.id).counts.captures_count == size
 
-        captures.add(a_capture(deployment, nights[len(nights) // 2][50] + timedelta(minutes=1)))
+        captures.write(Seen(), a_capture(deployment, nights[len(nights) // 2][50] + timedelta(minutes=1)))
         with Meter() as meter:
             world.drain()
         assert deployments.find(deployment.id).counts.captures_count == size + 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from test_restarts import PHOTOS, TOKEN, Service, photograph, wait_until
+from test_restarts import PHOTOS, THUMBNAILS, TOKEN, Service, photograph, wait_until
 
 from cli.client import Client
 from localstack.embedded.clients import Clients
@@ -85,6 +85,8 @@ def test_a_photograph_of_any_name_arrives_is_kept_and_goes(tmp_path: Path) -> No
     for name in sent:
         s3.delete_object(Bucket=PHOTOS, Key=folder + name)
     assert s3.list_objects_v2(Bucket=PHOTOS)["KeyCount"] == 0
+    wait_until(lambda: not captures(client, deployment))
+    wait_until(lambda: s3.list_objects_v2(Bucket=THUMBNAILS)["KeyCount"] == 0)
     assert second.end(signal.SIGTERM) == (0, "")
 
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "the token of this run"
-PHOTOS = "nightjar-photos-bucket"
+PHOTOS, THUMBNAILS = "nightjar-photos-bucket", "nightjar-thumbnails-bucket"
 SENDERS = 4
 ENOUGH = 20
 KEPT = 2000

@@ -8,7 +8,9 @@
     ├── Conflict           it changed meanwhile, or is there already                        409
     ├── Unreadable         the bytes are there but are no photograph we can open            422
     ├── LeaseLost          another worker has taken over; what it needs is marked           503
+    ├── Busy               others are at it already; again in a moment                      503
     ├── SourceGone         the object behind a capture is no longer in its bucket           404
+    ├── SourceSlow         it is there, but does not come in time                           504
     └── StorageFault       the storage did not do as it was asked; again later              503
 
 `http/errors.py` maps each to its status, once.
@@ -62,8 +64,16 @@ class LeaseLost(NightjarError):
     """Another worker holds the lease now; the marks it needs are in the table."""
 
 
+class Busy(NightjarError):
+    """Others are doing already what was asked for, and have not come to an end of it."""
+
+
 class SourceGone(NightjarError):
     """The object behind a capture is no longer in its bucket."""
+
+
+class SourceSlow(NightjarError):
+    """The object behind a capture did not come in time."""
 
 
 class StorageFault(NightjarError):

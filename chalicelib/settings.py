@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from chalicelib.thumbnails.rules import DEFAULT_SPECS, ThumbnailSpec
+from chalicelib.thumbnails.configuration import configured
+from chalicelib.thumbnails.rules import DEFAULT_SPECS, Shelf, ThumbnailSpec
 
 VERSION = "0.1.0"
 
@@ -25,6 +26,12 @@ class Settings:
     max_upload_bytes: int
     url_lifetime: int = 3600
     thumbnails: tuple[ThumbnailSpec, ...] = DEFAULT_SPECS
+    thumbnails_prefix: str = "thumbnails/"
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the blobs of thumbnails lie."""
+        return Shelf(self.thumbnails_bucket, self.thumbnails_prefix)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Settings":
@@ -32,6 +39,7 @@ class Settings:
         missing = [name for name in _REQUIRED if not environment.get(name)]
         if missing:
             raise RuntimeError(f"Set {', '.join(missing)}: the stack's outputs have the values.")
+        prefix, specs = configured(environment.get("NIGHTJAR_THUMBNAILS"))
         return cls(
             table=environment["NIGHTJAR_TABLE"],
             photos_bucket=environment["NIGHTJAR_PHOTOS_BUCKET"],
@@ -42,6 +50,8 @@ class Settings:
             admin_token_sha256=environment.get("NIGHTJAR_ADMIN_TOKEN_SHA256") or None,
             engine=environment.get("NIGHTJAR_ENGINE", "AWS"),
             max_upload_bytes=int(environment.get("NIGHTJAR_MAX_UPLOAD_BYTES", "100000000")),
+            thumbnails=specs,
+            thumbnails_prefix=prefix,
         )
 
 

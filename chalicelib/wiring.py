@@ -70,7 +70,7 @@ def watch() -> None:
 
     Each duty is done whatever becomes of the others; the first fault is raised at the end, to be seen.
     """
-    tidying = Tidying(settings().thumbnails_bucket, clock.now)
+    tidying = Tidying(settings().shelf, clock.now)
     faults = []
     for duty in (settling().overdue, failing().collect, working().overdue, tidying.overdue):
         try:

@@ -13,6 +13,7 @@ from chalicelib.captures import store
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments.rules import Deployment
+from chalicelib.thumbnails.rules import Shelf
 
 PHOTOS, THUMBNAILS = "nightjar-photos-bucket", "nightjar-thumbnails-bucket"
 
@@ -46,7 +47,7 @@ def capture_in(deployment: Deployment, filename: str) -> Capture:
 
 def watch(minutes: int = 10) -> int:
     """The watch, a while later."""
-    return Tidying(THUMBNAILS, lambda: clock.now() + timedelta(minutes=minutes)).overdue()
+    return Tidying(Shelf(THUMBNAILS), lambda: clock.now() + timedelta(minutes=minutes)).overdue()
 
 
 class Bucket:

@@ -18,7 +18,7 @@ MODULES = {
     for path in LIBRARY.rglob("*.py")
     if path.name != "__init__.py"
 }
-PURE = {"rules", "grouping", "labels", "timestamps", "filename_times", "wall_clock", "stages"}
+PURE = {"rules", "grouping", "labels", "timestamps", "filename_times", "wall_clock", "stages", "attempts"}
 PURE_MAY_USE = {"chalicelib.counts", "chalicelib.errors"}
 ROOMS = {
     path.name

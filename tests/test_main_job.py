@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
 from PIL import Image
@@ -229,6 +230,27 @@ def test_the_page_shows_the_photographs_of_a_night(service: Service, tmp_path: P
     assert "<b>Moths" not in page
     front = rendered(f"{service.url}/", tmp_path / "profile")
     assert "4 photographs · 1 session" in front
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+def test_the_page_has_a_picture_that_was_lost_rendered_again(service: Service, tmp_path: Path) -> None:
+    photograph(tmp_path / "20260609_210000.jpg", 1)
+    deployment = service.deployment("lost")
+    service.upload(tmp_path, deployment)
+    service.await_captures(deployment, 1)
+    [before] = service.get("/captures", project_id=deployment["project_id"])["results"]
+    lost = before["thumbnails"]["small"].partition("?")[0]
+    server, _, place = lost.partition("/nightjar-thumbnails-bucket/")
+    storage = boto3.client("s3", endpoint_url=server)
+    storage.delete_object(Bucket="nightjar-thumbnails-bucket", Key=place)
+    assert requests.get(before["thumbnails"]["small"], timeout=30).status_code == 404
+    [session] = service.get("/events", project_id=deployment["project_id"])["results"]
+    page = rendered(f"{service.url}/#/events/{session['id']}", tmp_path / "profile")
+    assert f"{before['id']}?label=small&amp;verify=true" in page
+    [after] = service.get("/captures", project_id=deployment["project_id"])["results"]
+    assert after["thumbnails"]["small"].partition("?")[0] != lost
+    assert requests.get(after["thumbnails"]["small"], timeout=30).status_code == 200
+    assert after["thumbnails"]["medium"].partition("?")[0] == before["thumbnails"]["medium"].partition("?")[0]
 
 
 def rendered(url: str, profile: Path) -> str:

@@ -1,34 +1,55 @@
 """S3: reading originals, keeping thumbnails, signing URLs. Signing asks nobody."""
 
 import base64
-from collections.abc import Sequence
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectTimeoutError,
+    HTTPClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+)
+from botocore.exceptions import ConnectionError as UnreachableError
 
-from chalicelib.errors import SourceGone, StorageFault
+from chalicelib.errors import Conflict, NightjarError, SourceGone, SourceSlow, StorageFault
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef, ObjectIdentifierTypeDef
 
-_CONFIG = Config(
-    signature_version="s3v4",
-    connect_timeout=5,
-    read_timeout=30,
-    max_pool_connections=32,
-    retries={"mode": "standard", "total_max_attempts": 4},
-)
+SLOWEST = 30
+"""Seconds until an object has come, all of it."""
+
+_PIECE = 1024 * 1024
+_TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
+_BROKEN = (UnreachableError, HTTPClientError, IncompleteReadError)
+
+
+_making = threading.Lock()
+"""Threads may share a client, but must not make theirs at the same time: boto3's session is one."""
 
 
 @cache
-def _client() -> "S3Client":
-    return boto3.client("s3", config=_CONFIG)
+def _client(attempts: int = 4) -> "S3Client":
+    config = Config(
+        signature_version="s3v4",
+        connect_timeout=5,
+        read_timeout=SLOWEST,
+        max_pool_connections=32,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+    with _making:
+        return boto3.client("s3", config=config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +62,45 @@ class StoredObject:
     last_modified: datetime
 
 
-def read(bucket: str, key: str, max_bytes: int) -> StoredObject:
+def read(bucket: str, key: str, max_bytes: int, version: str | None = None) -> StoredObject:
     """The object, in one request; its bytes only if there are at most `max_bytes` of them.
 
-    Raises SourceGone if there is no such object.
+    Raises SourceGone if there is no such object, Conflict if it is not at `version` (if one is given),
+    SourceSlow if it does not come within half a minute, StorageFault if the storage will not give it.
     """
+    begin = time.monotonic()
+    condition: Any = {"IfMatch": version} if version else {}
     try:
-        answer = _client().get_object(Bucket=bucket, Key=key)
+        # Once: whoever waits for it hears in time, and whoever sent for it comes again.
+        answer = _client(attempts=1).get_object(Bucket=bucket, Key=key, **condition)
+        with answer["Body"] as body:
+            data = _bytes(body, begin) if answer["ContentLength"] <= max_bytes else None
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            raise SourceGone("The photograph is no longer there.") from error
-        raise
-    size = answer["ContentLength"]
-    with answer["Body"] as body:
-        data = body.read() if size <= max_bytes else None
-    return StoredObject(data, size, answer["ETag"].strip('"'), answer["LastModified"])
+        raise _fault(error) from error
+    except _TIMEOUTS as error:
+        raise SourceSlow("The storage takes too long to give the photograph.") from error
+    except _BROKEN as error:
+        raise StorageFault("The connection to the storage broke off.") from error
+    return StoredObject(data, answer["ContentLength"], answer["ETag"].strip('"'), answer["LastModified"])
+
+
+def _bytes(body: "StreamingBody", begin: float) -> bytes:
+    # The client's own limit is on the time between two pieces: one that drips would never meet it.
+    pieces = []
+    while piece := body.read(_PIECE):
+        pieces.append(piece)
+        if time.monotonic() - begin > SLOWEST:
+            raise SourceSlow("The storage takes too long to give the photograph.")
+    return b"".join(pieces)
+
+
+def _fault(error: ClientError) -> NightjarError:
+    code = error.response["Error"]["Code"]
+    if code in ("NoSuchKey", "404"):
+        return SourceGone("The photograph is no longer there.")
+    if code in ("PreconditionFailed", "412"):
+        return Conflict("The photograph is being replaced; ask again in a moment.")
+    return StorageFault(f"The storage would not give the photograph ({code[:80]}).")
 
 
 def write(bucket: str, key: str, data: bytes, content_type: str) -> None:
@@ -80,6 +125,17 @@ def read_url(bucket: str, key: str, lifetime: int, content_type: str | None = No
     return _client().generate_presigned_url("get_object", Params=wanted, ExpiresIn=lifetime)
 
 
+def stable_url(bucket: str, key: str, lifetime: int) -> str:
+    """A URL like that of `read_url` which this process gives again for half of its `lifetime`, so that a
+    browser knows it, and what it led to."""
+    return _signed_in(int(time.time() // (lifetime / 2)), bucket, key, lifetime)
+
+
+@lru_cache(maxsize=20_000)
+def _signed_in(period: int, bucket: str, key: str, lifetime: int) -> str:  # noqa: ARG001
+    return read_url(bucket, key, lifetime)
+
+
 def download_url(bucket: str, key: str, lifetime: int) -> str:
     """A URL whose bytes a browser saves and never shows: nobody knows what they are."""
     wanted = {
@@ -97,10 +153,25 @@ def version_of(bucket: str, key: str) -> str | None:
     return answer["ETag"].strip('"') if answer else None
 
 
-def keys_under(bucket: str, prefix: str) -> list[str]:
-    """The keys that begin with `prefix`. One request per thousand."""
-    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
-    return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An object as a listing tells of it."""
+
+    key: str
+    written: datetime
+    size: int
+
+
+def under(bucket: str, prefix: str, after: str | None = None) -> Iterator[Listed]:
+    """The objects whose keys begin with `prefix`, those that follow the key `after` if one is given, in the
+    order of their keys. One request per thousand."""
+    start: Any = {"StartAfter": after} if after else {}
+    pages = _client().get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, **start)
+    return (
+        Listed(each["Key"], each["LastModified"], each["Size"])
+        for page in pages
+        for each in page.get("Contents", ())
+    )
 
 
 def delete(bucket: str, keys: Sequence[str]) -> None:

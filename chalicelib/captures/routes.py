@@ -5,6 +5,7 @@ import re
 from chalicelib import ids
 from chalicelib.aws import clock
 from chalicelib.captures import listing, service, timeline
+from chalicelib.captures.asked import seen
 from chalicelib.captures.listing import Only, Turn
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.schemas import (
@@ -17,14 +18,11 @@ from chalicelib.captures.schemas import (
 )
 from chalicelib.captures.timeline import Order, Span
 from chalicelib.captures.wall_clock import AHEAD
-from chalicelib.deployments.rules import Deployment
-from chalicelib.errors import Invalid, NotFound
+from chalicelib.errors import Invalid
 from chalicelib.http import paging
-from chalicelib.http.routing import Answer, Ask, Route, redirect
+from chalicelib.http.routing import Answer, Ask, Route
 from chalicelib.sessions import reading as sessions
 from chalicelib.sessions.grouping import Session
-from chalicelib.thumbnails import service as thumbnails
-from chalicelib.thumbnails.rules import is_fresh, spec_for
 
 _CURSOR = re.compile(
     r"(CAPTURE#\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}#|UNDATED#)d[a-z2-7]{10}-[a-z2-7]{16}", re.ASCII
@@ -34,9 +32,6 @@ _NOTED = re.compile(r"(UNREADABLE|DUPLICATE)#d[a-z2-7]{10}-[a-z2-7]{16}", re.ASC
 
 _COUNTED = 10_000
 """In sessions of more captures, a capture's number is not counted out: it would take many requests."""
-
-_BROWSER_CACHE = 300
-"""Seconds a browser may keep a redirect: far less than the URL in it lives."""
 
 
 def announce(ask: Ask) -> Answer:
@@ -77,7 +72,7 @@ def listed(ask: Ask) -> dict[str, object]:
 
 def detail(ask: Ask) -> CaptureDetail:
     """GET: one capture, with its place in its session. Five requests, six in a session of thousands."""
-    capture, deployment = _seen(ask)
+    capture, deployment = seen(ask)
     session = sessions.around(capture)
     stretch = session.stretch if session else None
     place = _place(capture, session) if session else Place()
@@ -88,39 +83,13 @@ def change(ask: Ask) -> CaptureAnswer:
     """PATCH: dates a capture by hand; a timestamp of null goes back to what its sources told."""
     body: CaptureChange = ask.body
     capture_id = ids.check("capture", ask.path["capture_id"])
-    _seen(ask)
+    seen(ask)
     if "timestamp" not in body.model_fields_set:
         raise Invalid("Say what to change: the timestamp.", {"timestamp": "required"})
     if body.timestamp and body.timestamp > clock.now().replace(tzinfo=None) + AHEAD:
         raise Invalid("The timestamp lies in the future.", {"timestamp": "in the future"})
     deployment, capture = service.date(capture_id, body.timestamp)
     return CaptureAnswer.of(capture, deployment, None, ask)
-
-
-def thumbnail(ask: Ask) -> Answer:
-    """GET: to a thumbnail. One request of the table while it is fresh; else it is rendered first."""
-    specs = ask.settings.thumbnails
-    if not specs:
-        raise NotFound("No thumbnail sizes are configured here.")
-    spec = spec_for(ask.query.get("label"), specs)
-    if spec is None:
-        labels = ", ".join(each.label for each in specs)
-        raise Invalid(f"There is no such thumbnail. The labels are: {labels}.", {"label": f"one of {labels}"})
-    capture, _ = _seen(ask)
-    made = capture.thumbnails.get(spec.label)
-    if made is None or not is_fresh(made, spec, capture.facts.version):
-        made = service.render_missing(capture, spec, ask.settings)
-    return redirect(thumbnails.url(made, ask.settings), f"private, max-age={_BROWSER_CACHE}")
-
-
-def _seen(ask: Ask) -> tuple[Capture, Deployment]:
-    capture_id = ids.check("capture", ask.path["capture_id"])
-    deployment, capture = service.with_deployment(capture_id)
-    what = f"capture with the id {capture_id!r}"
-    if deployment is None or capture is None:
-        raise NotFound(f"There is no {what}.")
-    ask.principal.must_see(what, draft=deployment.inherited.draft)
-    return capture, deployment
 
 
 def _place(capture: Capture, session: Session) -> Place:
@@ -170,5 +139,4 @@ ROUTES = (
     Route("GET", "/api/v2/captures", listed),
     Route("GET", "/api/v2/captures/{capture_id}", detail),
     Route("PATCH", "/api/v2/captures/{capture_id}", change, body=CaptureChange, open=False),
-    Route("GET", "/api/v2/captures/thumbnails/{capture_id}", thumbnail),
 )

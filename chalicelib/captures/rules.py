@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from chalicelib.errors import Invalid
+from chalicelib.thumbnails.attempts import Attempt
 from chalicelib.thumbnails.rules import Thumbnail
 
 State = Literal["ready", "unreadable"]
@@ -73,8 +74,9 @@ class Capture:
     """One photograph of one deployment. `timestamp` is the camera's wall clock, naive, to the second.
 
     `duplicate_of` is the capture that held these very bytes first; `hidden` ones are in no session and no
-    count. `stamp` says which change of its object, or of itself, it is as of; it only ever grows. A list
-    of a project knows neither stamp nor origin.
+    count. `stamp` says which change of its object, or of itself, it is as of; it only ever grows. `attempts`
+    are those at thumbnails that did not succeed, or not yet. A list of a project knows neither stamp nor
+    origin nor attempts.
     """
 
     id: str
@@ -88,6 +90,7 @@ class Capture:
     hidden: bool = False
     origin: Origin = Origin()
     stamp: str = ""
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
 
     @property
     def deployment_id(self) -> str:

@@ -1,20 +1,18 @@
-"""The verbs of captures: keep, remove and date one, announce an upload, render a missing thumbnail."""
+"""The verbs of captures: keep, remove and date one, announce an upload."""
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib import ids
-from chalicelib.aws import clock, objects, table
+from chalicelib.aws import objects, table
 from chalicelib.captures import corrections, duplicates, reading, store
 from chalicelib.captures.rules import CONTENT_TYPES, Capture, Seen, object_key
 from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments import reading as deployments
 from chalicelib.deployments.rules import Deployment
-from chalicelib.errors import Conflict, Invalid, NotFound, Unreadable
+from chalicelib.errors import Conflict, Invalid, NotFound
 from chalicelib.settings import Settings
-from chalicelib.thumbnails import service as thumbnails
-from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec
 
 log = logging.getLogger("nightjar")
 
@@ -138,33 +136,3 @@ def _check(content_type: str, size: int, max_bytes: int) -> None:
             f"A photograph has from 1 to {max_bytes:,} bytes, this one {size:,}.",
             {"size": f"from 1 to {max_bytes}"},
         )
-
-
-def render_missing(capture: Capture, spec: ThumbnailSpec, settings: Settings) -> Thumbnail:
-    """Renders a thumbnail that is not there or no longer fresh, and remembers it. One read and one write
-    of S3, one write of the table.
-
-    Raises SourceGone, Unreadable, or Conflict if the photograph was replaced meanwhile.
-    """
-    if capture.facts.state == "unreadable":
-        raise Unreadable(f"The photograph cannot be opened: {capture.facts.reason}.")
-    found = objects.read(settings.photos_bucket, capture.facts.key, settings.max_upload_bytes)
-    if found.data is None or found.version != capture.facts.version:
-        raise Conflict("The photograph is being replaced; ask again in a moment.")
-    from chalicelib.thumbnails.photograph import open_photograph
-
-    made, _ = thumbnails.make(
-        open_photograph(found.data),
-        capture.id,
-        capture.stamp,
-        found.version,
-        [spec],
-        settings.thumbnails_bucket,
-    )
-    try:
-        store.put_thumbnail(capture, spec.label, made[spec.label])
-    except Conflict:
-        # Unless another has rendered the very same, nobody will ever point to it.
-        Tidying(settings.thumbnails_bucket, clock.now).after_attempt(capture.id)
-        raise
-    return made[spec.label]

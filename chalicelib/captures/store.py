@@ -17,7 +17,7 @@ from pynamodb.transactions import TransactWrite
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row, instant
 from chalicelib.captures.rules import Capture, Corrections, Facts, Origin, Seen, following
-from chalicelib.errors import Conflict
+from chalicelib.thumbnails.attempts import Attempt
 from chalicelib.thumbnails.rules import Thumbnail
 
 REMEMBERED = timedelta(days=30)
@@ -29,6 +29,7 @@ class CaptureRow(Row):
 
     facts: MapAttribute[str, Any] = MapAttribute(null=True)
     thumbnails: MapAttribute[str, Any] = MapAttribute(null=True)
+    attempts: MapAttribute[str, Any] = MapAttribute(null=True)
     origin: MapAttribute[str, Any] = MapAttribute(null=True)
     stamp = UnicodeAttribute(null=True)
     expires = NumberAttribute(null=True)
@@ -50,6 +51,16 @@ def get(capture_id: str) -> Capture | None:
 def see(capture_id: str) -> Seen:
     """What there is of a capture, read consistently. One request."""
     return seen_of(table.get(CaptureRow, keys.capture(capture_id), consistent=True))
+
+
+def stretch(deployment_id: str, lower: str, upper: str, limit: int) -> list[tuple[str, Seen]]:
+    """What there is of up to `limit` captures of a deployment, traces of removed ones too, with their ids, in
+    the order of those: from the one whose own part is `lower` to `upper`, both inclusive; read consistently.
+    One request per megabyte, some eight hundred."""
+    pk, first = keys.capture(f"{deployment_id}-{lower}")
+    _, last = keys.capture(f"{deployment_id}-{upper}")
+    rows = table.query(CaptureRow, pk, CaptureRow.sk.between(first, last), consistent=True, limit=limit)
+    return [(row.sk.removeprefix(keys.CAPTURES), seen_of(row)) for row in rows]
 
 
 def write(seen: Seen, capture: Capture, others: Others | None = None) -> bool:
@@ -85,27 +96,58 @@ def correct(before: Capture, after: Capture, others: Others | None = None) -> bo
     row = row_of(replace(after, stamp=following(before.stamp)))
     wanted = (CaptureRow.at, CaptureRow.rank, CaptureRow.facts, CaptureRow.stamp)
     actions: list[Action] = [attribute.set(getattr(row, attribute.attr_name)) for attribute in wanted]
-    unseen = _unchanged(Seen(before, before.stamp))
-
-    def update_all() -> None:
-        with table.transaction() as writing:
-            writing.update(row, actions=actions, condition=unseen)
-            if others:
-                others(writing)
-
-    return table.accepted(update_all if others else lambda: row.update(actions=actions, condition=unseen))
+    return _update(row, actions, _unchanged(Seen(before, before.stamp)), others)
 
 
-def put_thumbnail(capture: Capture, label: str, thumbnail: Thumbnail) -> None:
-    """Remembers a freshly rendered thumbnail of the object's present version.
-
-    Raises Conflict if the capture has changed by now.
-    """
+def put_attempts(capture: Capture, attempts: Mapping[str, Attempt]) -> bool:
+    """Writes attempts at thumbnails, by label, over those that were seen; False if the capture, one of them,
+    or one of those thumbnails is no longer as it was seen. One request."""
     row = CaptureRow(*keys.capture(capture.id))
-    path: Any = CaptureRow.thumbnails[label]
     unseen = _unchanged(Seen(capture, capture.stamp))
-    if not table.accepted(lambda: row.update(actions=[path.set(asdict(thumbnail))], condition=unseen)):
-        raise Conflict("The photograph has changed meanwhile; ask again.")
+    for label in attempts:
+        # The thumbnail, too: an attempt that has succeeded meanwhile has left no other trace.
+        unseen &= _untried(label, capture.attempts.get(label))
+        unseen &= _unrendered(label, capture.thumbnails.get(label))
+    actions: list[Action] = [
+        _path(CaptureRow.attempts, label).set(_plain_attempt(each)) for label, each in attempts.items()
+    ]
+    return table.accepted(lambda: row.update(actions=actions, condition=unseen))
+
+
+def put_thumbnails(capture: Capture, made: Mapping[str, Thumbnail], others: Others | None) -> bool:
+    """Remembers freshly rendered thumbnails of the object's present version, and no more the attempts that
+    made them; False if the capture has changed by now, or another has taken one of the attempts over. One
+    request."""
+    row = CaptureRow(*keys.capture(capture.id))
+    unseen = _unchanged(Seen(capture, capture.stamp))
+    actions: list[Action] = []
+    for label, thumbnail in made.items():
+        unseen &= _untried(label, capture.attempts[label])
+        actions.append(_path(CaptureRow.thumbnails, label).set(asdict(thumbnail)))
+        actions.append(_path(CaptureRow.attempts, label).remove())
+    return _update(row, actions, unseen, others)
+
+
+def drop_thumbnail(capture: Capture, label: str) -> bool:
+    """Forgets a thumbnail whose blob has gone; False if it is another one by now. One request."""
+    row = CaptureRow(*keys.capture(capture.id))
+    path = _path(CaptureRow.thumbnails, label)
+    same = path["key"] == capture.thumbnails[label].key
+    return table.accepted(lambda: row.update(actions=[path.remove()], condition=same))
+
+
+def _untried(label: str, seen: Attempt | None) -> Any:
+    path = _path(CaptureRow.attempts, label)
+    return path["token"] == seen.token if seen else path.does_not_exist()
+
+
+def _unrendered(label: str, seen: Thumbnail | None) -> Any:
+    path = _path(CaptureRow.thumbnails, label)
+    return path["key"] == seen.key if seen else path.does_not_exist()
+
+
+def _path(attribute: Any, label: str) -> Any:
+    return attribute[label]
 
 
 def row_of(capture: Capture) -> CaptureRow:
@@ -118,6 +160,7 @@ def row_of(capture: Capture) -> CaptureRow:
         rank=at,
         facts=_plain_facts(capture),
         thumbnails={label: asdict(one) for label, one in capture.thumbnails.items()},
+        attempts={label: _plain_attempt(one) for label, one in capture.attempts.items()},
         origin=_without_none(asdict(capture.origin)) or None,
         stamp=capture.stamp or None,
     )
@@ -147,6 +190,7 @@ def capture_of(row: CaptureRow) -> Capture:
         hidden=at.startswith(keys.HIDDEN),
         origin=Origin(**_plain(row.origin)),
         stamp=row.stamp or "",
+        attempts={label: _attempt_of(one) for label, one in _plain(row.attempts).items()},
     )
 
 
@@ -158,6 +202,16 @@ def _unchanged(seen: Seen) -> Condition:
     path: Any = CaptureRow.facts["version"]
     unstamped = CaptureRow.stamp.does_not_exist() & (path == seen.capture.facts.version)
     return cast("Condition", unstamped)
+
+
+def _update(row: CaptureRow, actions: list[Action], unseen: Condition, others: Others | None) -> bool:
+    def update_all() -> None:
+        with table.transaction() as writing:
+            writing.update(row, actions=actions, condition=unseen)
+            if others:
+                others(writing)
+
+    return table.accepted(update_all if others else lambda: row.update(actions=actions, condition=unseen))
 
 
 def _save(row: CaptureRow, seen: Seen, others: list[Others]) -> bool:
@@ -215,6 +269,15 @@ def _corrections_of(values: Mapping[str, Any]) -> Corrections:
 
     shifts = {job: int(seconds) for job, seconds in values.get("shifts", {}).items()}
     return Corrections(moment("read"), moment("manual"), shifts)
+
+
+def _plain_attempt(attempt: Attempt) -> dict[str, Any]:
+    return _without_none({**asdict(attempt), "until": instant(attempt.until)})
+
+
+def _attempt_of(values: Mapping[str, Any]) -> Attempt:
+    known = {**values, "tries": int(values["tries"]), "until": datetime.fromisoformat(values["until"])}
+    return Attempt(**known)
 
 
 def _moment(value: datetime | None) -> str | None:

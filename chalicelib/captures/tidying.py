@@ -6,7 +6,7 @@ change clears up at once, as well as it can; the watch comes back for what is st
 
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from chalicelib.captures.duplicates import Content
 from chalicelib.captures.rules import Capture, following
 from chalicelib.captures.store import Others
 from chalicelib.thumbnails import service as thumbnails
+from chalicelib.thumbnails.rules import Shelf
 
 log = logging.getLogger("nightjar")
 
@@ -41,24 +42,40 @@ class UntidyRow(Row):
     contents = UnicodeSetAttribute(null=True)
 
 
+def noted(capture_ids: Iterable[str]) -> set[str]:
+    """Those of the captures which the watch is to clear up after. One request per hundred."""
+    found = table.get_many(((UntidyRow, keys.untidy(each)) for each in capture_ids), consistent=True)
+    return {pk.removeprefix(keys.CAPTURES) for pk, _ in found}
+
+
 @dataclass(frozen=True, slots=True)
 class Tidying:
     """What clearing up needs from outside: where thumbnails are, and the time."""
 
-    thumbnails_bucket: str
+    shelf: Shelf
     now: Callable[[], datetime]
 
     def note(self, before: Capture) -> Others:
         """Notes, as a part of a transaction, that a capture is no longer what it was."""
         content = Content.of(before)
+        held = {f"{content.project_id}/{content.sha256}"} if content else set()
+        return self._note(before.id, self.now(), held)
+
+    def note_replaced(self, capture_id: str, wait: timedelta) -> Others:
+        """Notes, as a part of a transaction, that some blobs of a capture were replaced by others. For as
+        long as `wait` somebody may still hold a URL of theirs: so long the watch leaves them."""
+        return self._note(capture_id, self.now() + wait, set())
+
+    @staticmethod
+    def _note(capture_id: str, since: datetime, contents: set[str]) -> Others:
         actions: list[Action] = [
             UntidyRow.version.set(secrets.token_hex(8)),
             UntidyRow.owner.set(keys.UNTIDY),
-            UntidyRow.rank.set(f"{instant(self.now())}#{before.id}"),
+            UntidyRow.rank.set(f"{instant(since)}#{capture_id}"),
         ]
-        if content:
-            actions.append(UntidyRow.contents.add({f"{content.project_id}/{content.sha256}"}))
-        row = UntidyRow(*keys.untidy(before.id))
+        if contents:
+            actions.append(UntidyRow.contents.add(contents))
+        row = UntidyRow(*keys.untidy(capture_id))
 
         def noted(writing: TransactWrite) -> None:
             writing.update(row, actions=actions)
@@ -111,7 +128,7 @@ class Tidying:
         kept = seen.capture.thumbnails if seen.capture else {}
         # Whoever renders for the very stamp of a trace has seen less than the trace, and is refused.
         stamp = following(seen.stamp) if seen.is_removed else seen.stamp
-        gone = thumbnails.tidy(capture_id, stamp, kept, self.thumbnails_bucket)
+        gone = thumbnails.tidy(capture_id, stamp, kept, self.shelf, self.now())
         if gone:
             log.info("%d blobs of %s that nobody points to are deleted", gone, capture_id)
 

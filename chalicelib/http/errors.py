@@ -13,9 +13,14 @@ STATUSES: Mapping[type[errors.NightjarError], int] = {
     errors.Conflict: 409,
     errors.Unreadable: 422,
     errors.LeaseLost: 503,
+    errors.Busy: 503,
     errors.SourceGone: 404,
+    errors.SourceSlow: 504,
     errors.StorageFault: 503,
 }
+
+_AGAIN = {"Retry-After": "5"}
+_HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Token"}, 503: _AGAIN, 504: _AGAIN}
 
 
 def answer(error: errors.NightjarError) -> Answer:
@@ -23,5 +28,5 @@ def answer(error: errors.NightjarError) -> Answer:
     content: dict[str, object] = {"detail": error.detail}
     if isinstance(error, errors.Invalid) and error.fields:
         content["fields"] = error.fields
-    headers = {"WWW-Authenticate": "Token"} if isinstance(error, errors.Unauthenticated) else {}
-    return Answer(content, STATUSES[type(error)], headers)
+    status = STATUSES[type(error)]
+    return Answer(content, status, _HEADERS.get(status, {}))

@@ -3,6 +3,7 @@
 from chalicelib import status
 from chalicelib.captures import clock_routes as clock
 from chalicelib.captures import routes as captures
+from chalicelib.captures import thumbnail_routes as thumbnails
 from chalicelib.deployments import routes as deployments
 from chalicelib.failures import routes as failures
 from chalicelib.ingest import again_routes as again
@@ -17,6 +18,7 @@ ROUTES = (
     *projects.ROUTES,
     *deployments.ROUTES,
     *captures.ROUTES,
+    *thumbnails.ROUTES,
     *clock.ROUTES,
     *sessions.ROUTES,
     *ingest.ROUTES,

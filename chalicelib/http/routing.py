@@ -38,6 +38,13 @@ class Ask:
         why = f"a whole number from {lowest} to {highest:,}"
         raise Invalid(f"The parameter {name!r} is to be {why}.", {name: why})
 
+    def flag(self, name: str) -> bool:
+        """A query parameter that may be true or false. Raises Invalid if it is anything else."""
+        value = self.query.get(name, "false")
+        if value not in ("true", "false"):
+            raise Invalid(f"The parameter {name!r} is to be true or false.", {name: "true or false"})
+        return value == "true"
+
     def required(self, name: str) -> str:
         """A query parameter that must be there. Raises Invalid."""
         value = self.query.get(name)

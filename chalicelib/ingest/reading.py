@@ -68,9 +68,8 @@ def _open(found: StoredObject, settings: Settings) -> Photograph:
 
 def _render(photograph: Photograph, found: StoredObject, source: Source, settings: Settings) -> _Pixels:
     specs = [spec for spec in settings.thumbnails if spec.eager]
-    made, truncated = thumbnails.make(
-        photograph, source.capture_id, source.stamp, found.version, specs, settings.thumbnails_bucket
-    )
+    place = settings.shelf.place(source.capture_id, source.stamp)
+    made, truncated = thumbnails.make(photograph, found.version, specs, settings.shelf.bucket, place)
     return _Pixels(made, truncated)
 
 

@@ -139,7 +139,7 @@ class Ingest:
 
     @property
     def _tidying(self) -> Tidying:
-        return Tidying(self.settings.thumbnails_bucket, self.now)
+        return Tidying(self.settings.shelf, self.now)
 
     @staticmethod
     def _deployment_id(key: str) -> str | None:

@@ -71,7 +71,8 @@ def detail(ask: Ask) -> EventAnswer:
     ask.principal.must_see(what, draft=deployment.inherited.draft)
     span = Span(deployment.project_id, deployment_id, session.start, session.end)
     examples = timeline.page(span, "timestamp", _EXAMPLES)
-    return EventAnswer.of(session, deployment.project_id, deployment, examples, ask)
+    first = examples[0] if examples else None
+    return EventAnswer.of(session, deployment.project_id, deployment, examples, ask, first)
 
 
 def _rows(found: list[Session], project_id: str, deployment_id: str | None) -> dict[Key, Any]:

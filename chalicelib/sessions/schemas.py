@@ -49,7 +49,7 @@ class DeploymentOfEvent(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """A session. `duration` in seconds."""
+    """A session. `duration` in seconds; `first_capture` is told by the session itself, null in a list."""
 
     id: str
     details: str
@@ -66,6 +66,7 @@ class EventAnswer(BaseModel):
     occurrences_count: int
     taxa_count: int
     example_captures: list[ExampleCapture]
+    first_capture: ExampleCapture | None
 
     @classmethod
     def of(
@@ -75,6 +76,7 @@ class EventAnswer(BaseModel):
         deployment: Deployment | None,
         examples: Sequence[Capture],
         ask: Ask,
+        first: Capture | None = None,
     ) -> "EventAnswer":
         """How a session is answered."""
         label = date_label(session.start, session.end)
@@ -99,4 +101,5 @@ class EventAnswer(BaseModel):
             occurrences_count=0,
             taxa_count=0,
             example_captures=[ExampleCapture.of(each, ask) for each in examples],
+            first_capture=ExampleCapture.of(first, ask) if first else None,
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Literal
 
 Format = Literal["jpeg", "webp"]
@@ -66,27 +67,69 @@ def spec_for(label: str | None, specs: tuple[ThumbnailSpec, ...]) -> ThumbnailSp
     return next((spec for spec in specs if spec.label == label), None)
 
 
-def thumbnail_key(capture_id: str, stamp: str, label: str, digest: str, format: Format) -> str:  # noqa: A002
-    """The blob's name: holds a digest of the bytes, so a name never changes its content, and the stamp its
-    capture had when it was rendered."""
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Where the blobs of thumbnails lie: a bucket, and what their names there begin with."""
+
+    bucket: str
+    prefix: str = "thumbnails/"
+
+    def folder(self, capture_id: str) -> str:
+        """Under which the names of all blobs of a capture begin."""
+        deployment_id, _, photo = capture_id.rpartition("-")
+        return f"{self.prefix}{deployment_id}/{photo}/"
+
+    def place(self, capture_id: str, stamp: str, token: str = "") -> str:
+        """Where whoever renders a capture puts the blobs: `stamp` is the one it has, or is to have, by then.
+
+        With a token of the attempt no two attempts ever write the same blob, and each may delete its own.
+        """
+        place = f"{self.folder(capture_id)}{stamp or _UNSTAMPED}/"
+        return f"{place}{token}/" if token else place
+
+
+def blob_name(label: str, digest: str, format: Format) -> str:  # noqa: A002
+    """A blob's own name: holds a digest of the bytes, so a name never changes its content."""
     extension = {"jpeg": "jpg", "webp": "webp"}[format]
-    return f"{folder(capture_id)}{stamp or _UNSTAMPED}/{label}-{digest[:20]}.{extension}"
+    return f"{label}-{digest[:20]}.{extension}"
 
 
 _UNSTAMPED = "-"
 
 
-def folder(capture_id: str) -> str:
-    """Under which the names of all blobs of a capture begin."""
-    deployment_id, _, photo = capture_id.rpartition("-")
-    return f"thumbnails/{deployment_id}/{photo}/"
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob as the storage lists it: when it was written is UTC, aware."""
+
+    key: str
+    written: datetime
+    bytes: int = 0
 
 
-def litter(names: Iterable[str], capture_id: str, stamp: str, kept: Container[str]) -> list[str]:
-    """Which of a capture's blobs nobody points to, or ever will.
+ATTEMPT_OVER = timedelta(hours=1)
+"""After this nobody is at work any more who could still point to a blob: functions live for 15 minutes."""
 
-    Whoever renders for an older stamp than the capture's present one has seen it as it was, and can no
-    longer write what it rendered; blobs of the present or a later stamp may be about to be pointed to.
+EVENT_OVER = timedelta(days=15)
+"""After this no event is under way any more: queues keep them for 14 days."""
+
+
+def litter(
+    blobs: Iterable[Blob], folder: str, stamp: str | None, kept: Container[str], now: datetime
+) -> list[str]:
+    """Which of the blobs in a capture's folder nobody points to, or ever will. `stamp` is the capture's
+    present one, None where there is no trace of it.
+
+    Whoever renders for an older stamp than the present one has seen the capture as it was, and can no longer
+    write what it rendered. For the present stamp only attempts that are under way may, and for a later one
+    only an event that is.
     """
-    start, present = len(folder(capture_id)), stamp or _UNSTAMPED
-    return [name for name in names if name not in kept and name[start:].partition("/")[0] < present]
+    present = "" if stamp is None else stamp or _UNSTAMPED
+    return [blob.key for blob in blobs if blob.key not in kept and _is_over(blob, folder, present, now)]
+
+
+def _is_over(blob: Blob, folder: str, present: str, now: datetime) -> bool:
+    made_for = blob.key[len(folder) :].partition("/")[0]
+    if made_for < present:
+        return True
+    patience = ATTEMPT_OVER if made_for == present else EVENT_OVER
+    return blob.written < now - patience

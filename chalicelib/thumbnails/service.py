@@ -1,27 +1,30 @@
 """The verbs of thumbnails: make them, and say where they are to be had."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import objects
 from chalicelib.settings import Settings
-from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec, folder, is_fresh, litter, thumbnail_key
+from chalicelib.thumbnails.rules import (
+    Blob,
+    Shelf,
+    Thumbnail,
+    ThumbnailSpec,
+    blob_name,
+    is_fresh,
+    litter,
+)
 
 if TYPE_CHECKING:
     from chalicelib.thumbnails.photograph import Photograph
 
 
 def make(
-    photograph: "Photograph",
-    capture_id: str,
-    stamp: str,
-    version: str,
-    specs: Sequence[ThumbnailSpec],
-    bucket: str,
+    photograph: "Photograph", version: str, specs: Sequence[ThumbnailSpec], bucket: str, place: str
 ) -> tuple[dict[str, Thumbnail], bool]:
-    """Renders `specs` from one decoding, for a capture of that stamp, and keeps the blobs. One S3 request
-    each.
+    """Renders `specs` from one decoding and keeps the blobs at `place` (see `Shelf`). One S3 request each.
 
     Returns what the capture is to remember, by label, and whether the photograph's pixels were cut off.
     Raises Unreadable if nothing of them can be decoded.
@@ -33,7 +36,7 @@ def make(
     for spec in specs:
         rendition = rendered.renditions[spec.label]
         digest = hashlib.sha256(rendition.data).hexdigest()
-        key = thumbnail_key(capture_id, stamp, spec.label, digest, spec.format)
+        key = place + blob_name(spec.label, digest, spec.format)
         objects.write(bucket, key, rendition.data, rendition.content_type)
         made[spec.label] = Thumbnail(
             key=key,
@@ -48,21 +51,32 @@ def make(
     return made, rendered.truncated
 
 
-def tidy(capture_id: str, stamp: str, thumbnails: Mapping[str, Thumbnail], bucket: str) -> int:
+def tidy(
+    capture_id: str, stamp: str, thumbnails: Mapping[str, Thumbnail], shelf: Shelf, now: datetime
+) -> int:
     """Deletes the blobs of a capture that nobody points to, and returns how many. Two S3 requests, one if
     there are none.
 
     `stamp` and `thumbnails` are the capture's present ones; of a removed one its stamp, and none.
     """
     kept = {thumbnail.key for thumbnail in thumbnails.values()}
-    doomed = litter(objects.keys_under(bucket, folder(capture_id)), capture_id, stamp, kept)
-    objects.delete(bucket, doomed)
+    folder = shelf.folder(capture_id)
+    doomed = litter(blobs(shelf, folder), folder, stamp, kept, now)
+    objects.delete(shelf.bucket, doomed)
     return len(doomed)
 
 
+def blobs(shelf: Shelf, prefix: str, after: str | None = None) -> Iterator[Blob]:
+    """The blobs whose names begin with `prefix`, those that follow `after` if one is given, in the order of
+    their names. One request per thousand."""
+    listed = objects.under(shelf.bucket, prefix, after)
+    return (Blob(each.key, each.written, each.size) for each in listed)
+
+
 def url(thumbnail: Thumbnail, settings: Settings) -> str:
-    """Where its holder may read a thumbnail, for `settings.url_lifetime` seconds. Asks nobody."""
-    return objects.read_url(settings.thumbnails_bucket, thumbnail.key, settings.url_lifetime)
+    """Where its holder may read a thumbnail, for at least half of `settings.url_lifetime` seconds: for
+    as long the URL stays the same, so that browsers find it in their caches. Asks nobody."""
+    return objects.stable_url(settings.shelf.bucket, thumbnail.key, settings.url_lifetime)
 
 
 def urls(

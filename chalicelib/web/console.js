@@ -37,8 +37,16 @@ function show(crumbs, ...content) {
   window.scrollTo(0, 0);
 }
 
-function picture(thumbnails, label, alt) {
-  return thumbnails[label] ? element("img", { src: thumbnails[label], alt, loading: "lazy" }) : null;
+function picture(capture, label, alt) {
+  const address = capture.thumbnails[label];
+  if (!address) return null;
+  return element("img", { src: address, alt, loading: "lazy", onerror: (event) => renew(event.target, capture, label) });
+}
+
+// A picture whose address no longer leads to one: the server looks whether it is lost, and renders it again.
+function renew(image, capture, label) {
+  const address = `api/v2/captures/thumbnails/${capture.id}?label=${label}&verify=true`;
+  if (image.getAttribute("src") !== address) image.setAttribute("src", address);
 }
 
 function counted(owner) {
@@ -65,7 +73,7 @@ async function projects() {
 
 function sessionCard(one) {
   const example = one.example_captures[0];
-  const image = example ? picture(example.thumbnails, "medium", `A photograph of ${one.date_label}`) : null;
+  const image = example ? picture(example, "medium", `A photograph of ${one.date_label}`) : null;
   return card(`#/events/${one.id}`, image, one.date_label, one.deployment?.name,
     `${clock(one.start)}–${clock(one.end)}, ${one.duration_label}`, many(one.captures_count, "photograph"));
 }
@@ -141,7 +149,7 @@ function frame(capture, opened) {
   }
   const label = `Photograph of ${clock(capture.timestamp)}`;
   return element("button", { class: "frame", type: "button", "aria-label": label, onclick: opened },
-    picture(capture.thumbnails, "small", ""), element("span", {}, clock(capture.timestamp)));
+    picture(capture, "small", ""), element("span", {}, clock(capture.timestamp)));
 }
 
 let shown = { captures: [], place: 0 };
@@ -149,8 +157,10 @@ let shown = { captures: [], place: 0 };
 function open(captures, place) {
   shown = { captures, place };
   const capture = captures[place];
-  document.getElementById("picture").src = capture.thumbnails.medium;
-  document.getElementById("picture").alt = `Photograph of ${capture.timestamp ?? capture.path}`;
+  const image = document.getElementById("picture");
+  image.onerror = () => renew(image, capture, "medium");
+  image.src = capture.thumbnails.medium;
+  image.alt = `Photograph of ${capture.timestamp ?? capture.path}`;
   const taken = capture.timestamp ? capture.timestamp.replace("T", " ").slice(0, 19) : "undated";
   document.getElementById("caption").textContent =
     `${taken} · ${capture.path} · ${capture.width}×${capture.height} · ${capture.size_display} · ${place + 1} of ${captures.length}`;

@@ -12,8 +12,6 @@ from api import AUTHORISED, Api
 from meter import Meter
 from world import World, a_deployment, a_project, add_captures
 
-from chalicelib.captures import store as captures
-from chalicelib.thumbnails.rules import Thumbnail
 from localstack.embedded.engines import Engine
 
 EVENING = datetime(2026, 6, 9, 21, 30)
@@ -87,7 +85,6 @@ class TestProjectsAndDeployments:
             ({"name": "x" * 81}, "name"),
             ({"name": "x", "session_time_gap_seconds": 0}, "session_time_gap_seconds"),
             ({"name": "x", "session_time_gap_seconds": -1}, "session_time_gap_seconds"),
-            ({"name": "x", "session_time_gap_seconds": "2h"}, "session_time_gap_seconds"),
             ({"name": "x", "colour": "red"}, "colour"),
             ({"name": "x", "draft": "perhaps"}, "draft"),
             ({"name": "x", "duplicates": "delete"}, "duplicates"),
@@ -341,36 +338,7 @@ class TestCaptures:
             assert one["example_captures"][0]["id"] in {capture.id for capture in made[60:120]}
         detail = api.get(f"/events/{one['id']}")[1]
         assert len(detail["example_captures"]) == 5
-
-
-class TestThumbnails:
-    def test_a_fresh_one_is_one_request_of_the_table_and_none_of_the_storage(
-        self, real_table: str, api: Api
-    ) -> None:
-        [capture] = add_captures(a_deployment(a_project()), [EVENING])
-        rendered = Thumbnail("thumbnails/a/b/small-c.jpg", 240, 240, 180, 9000, "jpeg", 82, "v1")
-        captures.put_thumbnail(capture, "small", rendered)
-        from chalicelib.aws import objects
-
-        sent: list[str] = []
-        events = objects._client().meta.events
-        events.register("before-send.s3", lambda event_name, **_: sent.append(event_name))
-        with Meter() as meter:
-            status, _ = api.get(f"/captures/thumbnails/{capture.id}?label=small")
-        assert status == 302
-        assert "thumbnails/a/b/small-c.jpg" in api.headers["Location"]
-        assert api.headers["Cache-Control"] == "private, max-age=300"
-        assert (meter.total, sent) == (1, [])
-
-    def test_an_unknown_label_is_told_the_known_ones(self, table: str, api: Api) -> None:
-        [capture] = add_captures(a_deployment(a_project()), [EVENING])
-        status, told = api.get(f"/captures/thumbnails/{capture.id}?label=huge")
-        assert status == 400
-        assert "small, medium, large" in told["detail"]
-
-    def test_an_unknown_capture_is_not_found(self, table: str, api: Api) -> None:
-        for capture_id in ("nothing", "daaaaaaaaaa-aaaaaaaaaaaaaaaa", "%2e%2e"):
-            assert api.get(f"/captures/thumbnails/{capture_id}")[0] == 404
+        assert detail["first_capture"] == detail["example_captures"][0]
 
 
 class TestUploads:

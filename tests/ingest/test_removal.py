@@ -17,6 +17,7 @@ from chalicelib.captures.timeline import Span, page
 from chalicelib.deployments import service as deployments
 from chalicelib.deployments.rules import Deployment
 from chalicelib.ingest import store as unassigned
+from chalicelib.thumbnails.rules import Shelf
 from localstack.embedded.engines import Engine
 
 NAME = "20260609_213000.jpg"
@@ -103,7 +104,7 @@ def test_blobs_that_could_not_be_deleted_are_deleted_by_the_watch(bucket: Bucket
     events.register("before-call.s3.DeleteObjects", unwilling)
     assert ingest(bucket.remove(NAME)) == {"batchItemFailures": []}
     assert len(bucket.blobs()) == 2
-    assert Tidying(THUMBNAILS, clock.now).overdue() == 0  # not yet: whoever removed it may be at it
+    assert Tidying(Shelf(THUMBNAILS), clock.now).overdue() == 0  # not yet: whoever removed it may be at it
     assert watch() == 1
     assert len(bucket.blobs()) == 2
     assert watch() == 0  # it has gone to the end of the line

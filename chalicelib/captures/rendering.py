@@ -1,0 +1,161 @@
+"""Rendering thumbnails of a capture that are missing or no longer fresh: once, however many ask.
+
+1. Claim: whoever finds one missing writes on the capture that they are at it. All others wait a little.
+2. Read the photograph, render, keep the blobs, under names no other attempt uses.
+3. Write them on the capture if it, and the claim, are as they were; else delete those blobs again.
+What fails is written where the claim was, and answered from there for a while: see `thumbnails/attempts.py`.
+"""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from chalicelib.aws import objects
+from chalicelib.captures import store
+from chalicelib.captures.rules import Capture
+from chalicelib.captures.tidying import Tidying
+from chalicelib.errors import Busy, Conflict, NotFound, Unreadable
+from chalicelib.settings import Settings
+from chalicelib.thumbnails import service as thumbnails
+from chalicelib.thumbnails.attempts import Attempt, claimed, failed, is_under_way, refusal
+from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec, is_fresh
+
+log = logging.getLogger("nightjar")
+
+PATIENCE = timedelta(seconds=10)
+"""How long somebody waits for another's rendering."""
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Rendering:
+    """What rendering needs from outside: the settings, the time, and waiting."""
+
+    settings: Settings
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None] = time.sleep
+
+    def fresh(self, capture: Capture, spec: ThumbnailSpec) -> Thumbnail:
+        """The thumbnail, rendered if there is none that is fresh. No request for a fresh one; else two
+        writes of the table, a read and a write of S3; whoever waits reads the capture now and then.
+
+        Raises what rendering it raises, or has raised a while ago: SourceGone, SourceSlow, Unreadable,
+        Conflict if the photograph is being replaced, StorageFault; Busy if others take too long.
+        """
+        token, end, pause = _token(), self.now() + PATIENCE, FIRST_PAUSE
+        while True:
+            found = capture.thumbnails.get(spec.label)
+            if found and is_fresh(found, spec, capture.facts.version):
+                return found
+            check_readable(capture)
+            attempt, now = _of_others(capture, spec, token), self.now()
+            if is_under_way(attempt, now) and now < end:
+                self.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+            elif refused := refusal(attempt, now):
+                raise refused
+            elif made := self._attempt(capture, [spec], token):
+                return made[spec.label]
+            elif now >= end:
+                raise Busy("The photograph keeps changing; ask again in a moment.")
+            capture = _again(capture.id)
+
+    def anew(self, capture: Capture, specs: Sequence[ThumbnailSpec]) -> Mapping[str, Thumbnail]:
+        """Renders thumbnails from one decoding, fresh or not, whatever failed before; by label. As dear as
+        `fresh`. Raises as that does, and Busy while another is at one of them."""
+        token = _token()
+        for _ in range(2):
+            check_readable(capture)
+            under_way = (is_under_way(_of_others(capture, spec, token), self.now()) for spec in specs)
+            made = None if any(under_way) else self._attempt(capture, specs, token)
+            if made:
+                return made
+            capture = _again(capture.id)
+        raise Busy("Another is rendering the photograph; ask again in a moment.")
+
+    def verified(self, capture: Capture, spec: ThumbnailSpec) -> Capture:
+        """The capture without that thumbnail if its blob has gone. One request of S3; if it has, one write
+        and one read of the table."""
+        found = capture.thumbnails.get(spec.label)
+        if found is None or objects.version_of(self.settings.shelf.bucket, found.key):
+            return capture
+        log.warning("%s of %s is lost, and rendered again", spec.label, capture.id)
+        store.drop_thumbnail(capture, spec.label)
+        return _again(capture.id)
+
+    def _attempt(
+        self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str
+    ) -> Mapping[str, Thumbnail] | None:
+        """The thumbnails by label; None if others were quicker, or the capture has changed."""
+        begun = {spec.label: claimed(capture.attempts.get(spec.label), token, self.now()) for spec in specs}
+        if not store.put_attempts(capture, begun):
+            return None
+        capture = replace(capture, attempts={**capture.attempts, **begun})
+        try:
+            made = self._make(capture, specs, token)
+        except Exception as error:
+            ended = {label: failed(each, error, self.now()) for label, each in begun.items()}
+            store.put_attempts(capture, ended)
+            raise
+        if self.now() < begun[specs[0].label].until and self._put(capture, made):
+            return made
+        self._discard(made)
+        return None
+
+    def _make(self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str) -> Mapping[str, Thumbnail]:
+        from chalicelib.thumbnails.photograph import open_photograph
+
+        facts, settings = capture.facts, self.settings
+        found = objects.read(settings.photos_bucket, facts.key, settings.max_upload_bytes, facts.version)
+        if found.version != facts.version:
+            raise Conflict("The photograph is being replaced; ask again in a moment.")
+        if found.data is None:
+            raise Unreadable(f"The photograph has {found.size:,} bytes, more than are read.")
+        place = settings.shelf.place(capture.id, capture.stamp, token)
+        try:
+            photograph = open_photograph(found.data)
+            made, _ = thumbnails.make(photograph, found.version, specs, settings.shelf.bucket, place)
+        except Unreadable as error:
+            raise Unreadable(f"The photograph cannot be shown: {error.detail}.") from error
+        return made
+
+    def _put(self, capture: Capture, made: Mapping[str, Thumbnail]) -> bool:
+        is_replacing = any(label in capture.thumbnails for label in made)
+        wait = timedelta(seconds=self.settings.url_lifetime)
+        note = (
+            Tidying(self.settings.shelf, self.now).note_replaced(capture.id, wait) if is_replacing else None
+        )
+        return store.put_thumbnails(capture, made, note)
+
+    def _discard(self, made: Mapping[str, Thumbnail]) -> None:
+        try:
+            objects.delete(self.settings.shelf.bucket, [each.key for each in made.values()])
+        except Exception:  # best effort: a sweep finds them
+            log.exception("could not delete blobs that nobody points to")
+
+
+def check_readable(capture: Capture) -> None:
+    """Raises Unreadable for a photograph that could not be opened when it came: nobody tries again."""
+    if capture.facts.state == "unreadable":
+        raise Unreadable(f"The photograph cannot be opened: {capture.facts.reason}.")
+
+
+def _token() -> str:
+    return secrets.token_hex(4)
+
+
+def _of_others(capture: Capture, spec: ThumbnailSpec, token: str) -> Attempt | None:
+    """The attempt at a thumbnail, unless it is one's own, which came to nothing as the capture changed."""
+    attempt = capture.attempts.get(spec.label)
+    return None if attempt and attempt.token == token and attempt.kind is None else attempt
+
+
+def _again(capture_id: str) -> Capture:
+    capture = store.see(capture_id).capture
+    if capture is None:
+        raise NotFound(f"There is no capture with the id {capture_id!r}.")
+    return capture

@@ -3,6 +3,7 @@
 from chalicelib import status
 from chalicelib.captures import clock_routes as clock
 from chalicelib.captures import routes as captures
+from chalicelib.captures import thumbnail_job_routes as thumbnail_jobs
 from chalicelib.captures import thumbnail_routes as thumbnails
 from chalicelib.deployments import routes as deployments
 from chalicelib.failures import routes as failures
@@ -19,6 +20,7 @@ ROUTES = (
     *deployments.ROUTES,
     *captures.ROUTES,
     *thumbnails.ROUTES,
+    *thumbnail_jobs.ROUTES,
     *clock.ROUTES,
     *sessions.ROUTES,
     *ingest.ROUTES,

@@ -9,14 +9,22 @@ from functools import partial
 from typing import Any
 
 from chalicelib.aws import clock, queues
-from chalicelib.captures import clock_shift, copies
+from chalicelib.captures import clock_shift, copies, regeneration, sweeping
 from chalicelib.ingest import again
 from chalicelib.jobs.job_type import JobType
 from chalicelib.jobs.service import Jobs
 from chalicelib.settings import Settings
 
 TYPES: Mapping[str, JobType[Any]] = {
-    each.key: each for each in (clock_shift.SHIFT, clock_shift.UNSHIFT, copies.APPLY, again.READ_AGAIN)
+    each.key: each
+    for each in (
+        clock_shift.SHIFT,
+        clock_shift.UNSHIFT,
+        copies.APPLY,
+        again.READ_AGAIN,
+        regeneration.REGENERATE,
+        sweeping.SWEEP,
+    )
 }
 
 

@@ -6,12 +6,13 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from chalicelib.aws import clock, queues
+from chalicelib.aws import clock
 from chalicelib.captures.tidying import Tidying
 from chalicelib.failures.service import Failing
 from chalicelib.jobs.types import jobs
 from chalicelib.jobs.working import Working
 from chalicelib.settings import settings
+from chalicelib.settling import regrouping
 from chalicelib.settling.rules import Owner
 from chalicelib.settling.service import Settling
 
@@ -45,7 +46,7 @@ def settling() -> Settling:
 
 
 def _defer(owner: Owner) -> None:
-    queues.send(settings().jobs_queue_url, {"settle": owner.pk})
+    regrouping.ensure(jobs(settings()), owner)
 
 
 @cache
@@ -55,11 +56,8 @@ def working() -> Working:
 
 
 def step(message: str, seconds_left: float) -> None:
-    """Does what a message of the jobs queue asks for: a step of a job, or settling all of an owner."""
+    """Does what a message of the jobs queue asks for: a step of a job."""
     asked = json.loads(message)
-    if "settle" in asked:
-        settling().deferred(Owner.of(asked["settle"]))
-        return
     end = time.monotonic() + min(STEP_SECONDS, seconds_left * 2 / 3)
     working().step(asked["job"], asked["step"], lambda: time.monotonic() >= end)
 

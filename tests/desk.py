@@ -22,6 +22,7 @@ from chalicelib.jobs.service import Jobs, Start
 from chalicelib.jobs.stages import Param, Stage
 from chalicelib.jobs.working import Working
 from chalicelib.projects.rules import Project
+from chalicelib.settling.regrouping import REGROUP
 
 PIECES = 2
 """How many pieces of work a step of the tests does."""
@@ -76,9 +77,14 @@ PIECEWISE = JobType(
 )
 UNPIECEWISE = JobType(key="unpieces", label="Back", config=Pieces, stages=STAGES[:1], step=_undo)
 ALONE = JobType(
-    key="alone", label="Alone", config=Pieces, stages=STAGES, step=_do, slot=lambda place: f"ALONE#{place}"
+    key="alone",
+    label="Alone",
+    config=Pieces,
+    stages=STAGES,
+    step=_do,
+    slot=lambda _, place, __: f"ALONE#{place}",
 )
-TYPES = {each.key: each for each in (PIECEWISE, UNPIECEWISE, ALONE, SHIFT, UNSHIFT)}
+TYPES = {each.key: each for each in (PIECEWISE, UNPIECEWISE, ALONE, SHIFT, UNSHIFT, REGROUP)}
 
 
 @dataclass

@@ -17,6 +17,7 @@ from chalicelib.captures.rules import Capture, Facts
 from chalicelib.deployments import service as deployments
 from chalicelib.deployments.rules import Deployment
 from chalicelib.projects import service as projects
+from chalicelib.projects import tallies
 from chalicelib.projects.rules import Project
 from chalicelib.sessions import store as sessions
 from chalicelib.sessions.grouping import Session
@@ -28,16 +29,8 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 def a_project(**settings: Any) -> Project:
     """A project in the table."""
-    made = projects.make(
-        settings.pop("name", "Moths"),
-        "",
-        draft=settings.pop("draft", False),
-        gap_seconds=settings.pop("gap_seconds", None),
-        duplicates=settings.pop("duplicates", "flag"),
-        now=NOW,
-    )
-    assert not settings
-    return made
+    project = Project(ids.new_project_id(), created_at=NOW, updated_at=NOW, **{"name": "Moths", **settings})
+    return projects.make(project)
 
 
 def a_deployment(project: Project, **settings: Any) -> Deployment:
@@ -133,10 +126,19 @@ class World:
                 self.deliver(records[at : at + batch])
             jobs, self.deferred[:] = list(dict.fromkeys(self.deferred)), []
             for owner in jobs:
-                self.settling.deferred(owner)
+                self._regroup(owner)
             if not records and not jobs:
                 return
         raise AssertionError("the stream never came to rest")
+
+    def _regroup(self, owner: Owner) -> None:
+        """As the job does that a deferred owner has."""
+        if owner.kind == "PROJECT":
+            for tally in tallies.tallies_of(owner.id):
+                self._regroup(Owner("DEPLOYMENT", tally.deployment_id))
+            return
+        while self.settling.budget(owner).state == "more":
+            pass
 
 
 @dataclass

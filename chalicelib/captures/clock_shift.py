@@ -5,7 +5,7 @@ that was shifted is never met again, and neighbours in time change together, whi
 Every capture remembers by which job it was shifted: a step that runs twice shifts nothing twice.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -227,7 +227,7 @@ def _deployment_id(report: Report) -> str:
     return report.deployment_id
 
 
-def _slot(deployment_id: str | None) -> str:
+def _slot(_: str, deployment_id: str | None, __: Mapping[str, Any]) -> str:
     """One clock job at a time in a deployment: two walks would carry captures past each other."""
     return f"CLOCK#{deployment_id}"
 

@@ -53,11 +53,11 @@ def of_project(principal: Principal, project_id: str, turn: Turn) -> Listing:
     wanted = {capture.deployment_id for capture in captures}
     found = table.get_many([projects.wanted(project_id), *map(deployments.wanted, wanted)])
     project = _seen(principal, projects.among(found, project_id), project_id)
-    places = {each: deployments.among(found, each) for each in wanted}
+    places = {each: place for each in wanted if (place := deployments.among(found, each))}
     return Listing(
         captures,
-        {each: place for each, place in places.items() if place},
-        joining.sessions_of(captures, project_id, None),
+        places,
+        joining.of_project(captures, project_id, places),
         _count(Span(project_id), turn, project.counts),
         position,
     )
@@ -75,7 +75,7 @@ def of_deployment(principal: Principal, project_id: str, deployment_id: str, tur
     return Listing(
         captures,
         {deployment_id: deployment},
-        joining.sessions_of(captures, project_id, deployment_id),
+        joining.of_deployment(captures, deployment_id),
         _count(Span(project_id, deployment_id), turn, deployment.counts),
         position,
     )

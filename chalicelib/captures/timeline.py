@@ -49,6 +49,11 @@ def taken(
     yield from _taken(deployment_id, lower, end)
 
 
+def taken_between(deployment_id: str, start: datetime, end: datetime) -> Iterator[tuple[datetime, str]]:
+    """Timestamp and id of the captures taken from `start` to `end`, both inclusive, ascending. As `taken`."""
+    return _taken(deployment_id, keys.captures_from(start), keys.captures_until(end))
+
+
 def _taken(deployment_id: str, lower: str, upper: str) -> Iterator[tuple[datetime, str]]:
     within = CaptureRow.at.between(lower, upper)
     pk = keys.deployment(deployment_id)[0]

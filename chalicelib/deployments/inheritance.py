@@ -24,7 +24,9 @@ def set_inherited(write: TransactWrite, deployment_id: str, inherited: Inherited
         DeploymentRow(*keys.deployment(deployment_id)),
         actions=[
             DeploymentRow.draft.set(inherited.draft),
-            table.put_or_drop(DeploymentRow.inherited_gap_seconds, inherited.session_time_gap_seconds),
+            table.put_or_drop(DeploymentRow.inherited_gap_seconds, inherited.rule.gap_seconds),
+            table.put_or_drop(DeploymentRow.inherited_max_duration_seconds, inherited.rule.cap_seconds),
+            table.put_or_drop(DeploymentRow.inherited_cut_time, inherited.rule.cut_time),
             DeploymentRow.duplicates.set(inherited.duplicates),
         ],
         condition=DeploymentRow.pk.exists(),

@@ -6,6 +6,7 @@ from datetime import datetime
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.counts import NONE, Counts
 from chalicelib.projects.rules import Duplicates
+from chalicelib.sessions.rules import NOTHING_SET, Rule, RuleSettings, rule_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +15,13 @@ class Inherited:
     settling a night reads the deployment alone; settling keeps the copies true."""
 
     draft: bool = False
-    session_time_gap_seconds: int | None = None
+    rule: RuleSettings = NOTHING_SET
     duplicates: Duplicates = "flag"
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """A camera at a place. `session_time_gap_seconds` is its own; None leaves it to the project.
+    """A camera at a place. What it says of the rule of sessions is its own; None leaves it to the project.
 
     `timestamp_sources` are asked for a photograph's time in their order; what is not among them is not
     asked. `camera_observes_dst` says that the camera's clock follows the summer time of `timezone`; else it
@@ -39,8 +40,22 @@ class Deployment:
     longitude: float | None = None
     timezone: str = "UTC"
     session_time_gap_seconds: int | None = None
+    session_max_duration_seconds: int | None = None
+    session_cut_time: str | None = None
     timestamp_sources: tuple[str, ...] = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: int = 0
     inherited: Inherited = Inherited()
     counts: Counts = NONE
+
+    @property
+    def rule_settings(self) -> RuleSettings:
+        """What it says of the rule of sessions."""
+        return RuleSettings(
+            self.session_time_gap_seconds, self.session_max_duration_seconds, self.session_cut_time
+        )
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of its sessions."""
+        return rule_of(self.rule_settings, self.inherited.rule)

@@ -6,9 +6,11 @@ from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment
 from chalicelib.http.fields import (
     Body,
+    CapSeconds,
     Change,
     ClockOffset,
     Counted,
+    CutTime,
     Description,
     GapSeconds,
     Latitude,
@@ -22,7 +24,7 @@ from chalicelib.http.routing import Ask
 
 
 class DeploymentMake(Body):
-    """A new deployment. Without a gap of its own it goes by its project's."""
+    """A new deployment. What it does not say of the rule of sessions, its project says."""
 
     project_id: str
     name: Name
@@ -31,13 +33,15 @@ class DeploymentMake(Body):
     longitude: Longitude | None = None
     timezone: TimeZone = "UTC"
     session_time_gap_seconds: GapSeconds | None = None
+    session_max_duration_seconds: CapSeconds | None = None
+    session_cut_time: CutTime | None = None
     timestamp_sources: TimestampSources = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: ClockOffset = 0
 
 
 class DeploymentChange(Change):
-    """Changes of a deployment. A gap of null goes back to the project's."""
+    """Changes of a deployment. What is null of the rule of sessions is left to the project."""
 
     name: Name = ""
     description: Description = ""
@@ -45,6 +49,8 @@ class DeploymentChange(Change):
     longitude: Longitude | None = None
     timezone: TimeZone = "UTC"
     session_time_gap_seconds: GapSeconds | None = None
+    session_max_duration_seconds: CapSeconds | None = None
+    session_cut_time: CutTime | None = None
     timestamp_sources: TimestampSources = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: ClockOffset = 0
@@ -62,6 +68,8 @@ class DeploymentAnswer(Counted):
     longitude: float | None
     timezone: str
     session_time_gap_seconds: int | None
+    session_max_duration_seconds: int | None
+    session_cut_time: str | None
     timestamp_sources: tuple[str, ...]
     camera_observes_dst: bool
     clock_offset_seconds: int
@@ -81,6 +89,8 @@ class DeploymentAnswer(Counted):
             longitude=deployment.longitude,
             timezone=deployment.timezone,
             session_time_gap_seconds=deployment.session_time_gap_seconds,
+            session_max_duration_seconds=deployment.session_max_duration_seconds,
+            session_cut_time=deployment.session_cut_time,
             timestamp_sources=deployment.timestamp_sources,
             camera_observes_dst=deployment.camera_observes_dst,
             clock_offset_seconds=deployment.clock_offset_seconds,

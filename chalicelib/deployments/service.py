@@ -18,7 +18,7 @@ def make(project: Project, deployment: Deployment) -> Deployment:
     `deployment` comes without what it inherits. Should the project change at this very moment, settling
     the project mends the copy.
     """
-    inherited = Inherited(project.draft, project.session_time_gap_seconds, project.duplicates)
+    inherited = Inherited(project.draft, project.rule_settings, project.duplicates)
     deployment = replace(deployment, inherited=inherited)
     with table.transaction() as write:
         store.add(write, deployment)
@@ -37,6 +37,6 @@ def find(deployment_id: str, *, consistent: bool = False) -> Deployment:
 def change(deployment: Deployment, seen_at: datetime, now: datetime) -> Deployment:
     """Writes a changed deployment, unless it changed since `seen_at`.
 
-    A changed gap is noticed in the stream, which has the deployment regrouped.
+    A changed rule is noticed in the stream, which has the deployment regrouped.
     """
     return store.update(replace(deployment, updated_at=now), seen_at)

@@ -6,16 +6,18 @@ from typing import Any
 from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.aws import keys, table
+from chalicelib.aws import keys, ruled, table
 from chalicelib.aws.counted import CountedRow, counts_of
 from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.ruled import RuledRow
 from chalicelib.aws.table import Instant
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment, Inherited
 from chalicelib.errors import Conflict
+from chalicelib.sessions.rules import RuleSettings
 
 
-class DeploymentRow(LeasedRow, CountedRow):
+class DeploymentRow(LeasedRow, CountedRow, RuledRow):
     """A deployment, its counts, and the lease of who settles it.
 
     `settled` grows by one with every settling that wrote: what was computed from an older state is refused.
@@ -27,12 +29,13 @@ class DeploymentRow(LeasedRow, CountedRow):
     latitude = NumberAttribute(null=True)
     longitude = NumberAttribute(null=True)
     timezone = UnicodeAttribute(default="UTC")
-    session_time_gap_seconds = NumberAttribute(null=True)
     timestamp_sources: ListAttribute[str] = ListAttribute(null=True)
     camera_observes_dst = BooleanAttribute(default=False)
     clock_offset_seconds = NumberAttribute(default=0)
     draft = BooleanAttribute(default=False)
     inherited_gap_seconds = NumberAttribute(null=True)
+    inherited_max_duration_seconds = NumberAttribute(null=True)
+    inherited_cut_time = UnicodeAttribute(null=True)
     duplicates = UnicodeAttribute(default="flag")
     created_at = Instant()
     updated_at = Instant()
@@ -52,12 +55,14 @@ def add(write: TransactWrite, deployment: Deployment) -> None:
             latitude=deployment.latitude,
             longitude=deployment.longitude,
             timezone=deployment.timezone,
-            session_time_gap_seconds=deployment.session_time_gap_seconds,
+            **ruled.values_of(deployment.rule_settings),
             timestamp_sources=list(deployment.timestamp_sources),
             camera_observes_dst=deployment.camera_observes_dst,
             clock_offset_seconds=deployment.clock_offset_seconds,
             draft=deployment.inherited.draft,
-            inherited_gap_seconds=deployment.inherited.session_time_gap_seconds,
+            inherited_gap_seconds=deployment.inherited.rule.gap_seconds,
+            inherited_max_duration_seconds=deployment.inherited.rule.cap_seconds,
+            inherited_cut_time=deployment.inherited.rule.cut_time,
             duplicates=deployment.inherited.duplicates,
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
@@ -81,7 +86,6 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         (DeploymentRow.description, deployment.description or None),
         (DeploymentRow.latitude, deployment.latitude),
         (DeploymentRow.longitude, deployment.longitude),
-        (DeploymentRow.session_time_gap_seconds, deployment.session_time_gap_seconds),
     )
     row = DeploymentRow(*keys.deployment(deployment.id))
     actions = [
@@ -93,6 +97,7 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         DeploymentRow.clock_offset_seconds.set(deployment.clock_offset_seconds),
         DeploymentRow.updated_at.set(deployment.updated_at),
         *(table.put_or_drop(attribute, value) for attribute, value in optional),
+        *ruled.setting(DeploymentRow, deployment.rule_settings),
     ]
     if not table.accepted(lambda: row.update(actions=actions, condition=DeploymentRow.updated_at == seen_at)):
         raise Conflict("Someone else has changed the deployment meanwhile; look at it again.")
@@ -125,11 +130,19 @@ def deployment_of(row: Any) -> Deployment:
         longitude=row.longitude,
         timezone=row.timezone or "UTC",
         session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
+        session_max_duration_seconds=table.integer(row.session_max_duration_seconds),
+        session_cut_time=row.session_cut_time,
         timestamp_sources=tuple(row.timestamp_sources or SOURCES),
         camera_observes_dst=bool(row.camera_observes_dst),
         clock_offset_seconds=int(row.clock_offset_seconds or 0),
-        inherited=Inherited(
-            bool(row.draft), table.integer(row.inherited_gap_seconds), row.duplicates or "flag"
-        ),
+        inherited=Inherited(bool(row.draft), _inherited_rule(row), row.duplicates or "flag"),
         counts=counts_of(row),
+    )
+
+
+def _inherited_rule(row: Any) -> RuleSettings:
+    return RuleSettings(
+        table.integer(row.inherited_gap_seconds),
+        table.integer(row.inherited_max_duration_seconds),
+        row.inherited_cut_time,
     )

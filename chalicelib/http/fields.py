@@ -7,11 +7,20 @@ from functools import cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+)
 
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.counts import Counts
-from chalicelib.sessions.grouping import MAX_GAP
+from chalicelib.http.durations import cut_time, seconds, seconds_or_off
+from chalicelib.sessions.rules import LONGEST
 
 T = TypeVar("T")
 
@@ -49,7 +58,13 @@ Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80), AfterValidator(_printable)
 ]
 Description = Annotated[str, StringConstraints(max_length=10_000)]
-GapSeconds = Annotated[int, Field(gt=0, le=int(MAX_GAP.total_seconds()), strict=True)]
+GapSeconds = Annotated[
+    int, BeforeValidator(seconds), Field(gt=0, le=int(LONGEST.total_seconds()), strict=True)
+]
+CapSeconds = Annotated[
+    int, BeforeValidator(seconds_or_off), Field(ge=0, le=int(LONGEST.total_seconds()), strict=True)
+]
+CutTime = Annotated[str, AfterValidator(cut_time)]
 Latitude = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False), AfterValidator(_degrees)]
 Longitude = Annotated[float, Field(ge=-180, le=180, allow_inf_nan=False), AfterValidator(_degrees)]
 ClockOffset = Annotated[int, Field(ge=-MOST_CLOCK_OFFSET, le=MOST_CLOCK_OFFSET, strict=True)]

@@ -12,6 +12,7 @@ from chalicelib.ingest import routes as ingest
 from chalicelib.jobs import routes as jobs
 from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
+from chalicelib.settling import routes as settling
 from chalicelib.web import routes as web
 
 ROUTES = (
@@ -23,6 +24,7 @@ ROUTES = (
     *thumbnail_jobs.ROUTES,
     *clock.ROUTES,
     *sessions.ROUTES,
+    *settling.ROUTES,
     *ingest.ROUTES,
     *again.ROUTES,
     *failures.ROUTES,

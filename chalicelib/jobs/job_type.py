@@ -63,8 +63,8 @@ what one run leaves. Invalid and NotFound end the job; whatever else it raises i
 class JobType(Generic[C]):
     """A type of job. `config` forbids what it does not know. `stages` are as at the beginning.
 
-    `slot` gives, for a deployment, the slot that only one queued or running job may hold. `undo` gives the
-    type and the config of the job that undoes one. `is_startable`: POST /jobs may start it.
+    `slot` gives, for project, deployment and config, the slot that only one queued or running job may hold.
+    `undo` gives the type and the config of the job that undoes one. `is_startable`: POST /jobs may start it.
     """
 
     key: str
@@ -72,7 +72,7 @@ class JobType(Generic[C]):
     config: type[C]
     stages: tuple[Stage, ...]
     step: Step[C]
-    slot: Callable[[str | None], str] | None = None
+    slot: Callable[[str, str | None, Mapping[str, Any]], str | None] | None = None
     undo: Callable[[Job], tuple[str, Mapping[str, Any]]] | None = None
     is_startable: bool = False
     needs_deployment: bool = False

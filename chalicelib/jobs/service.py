@@ -92,6 +92,10 @@ class Jobs:
             self._refuse_if_taken(new)
         raise Conflict("The job keeps changing; try again in a moment.")
 
+    def is_taken(self, slot: str) -> bool:
+        """Whether a job is queued or running that has that slot. One request."""
+        return store.holder(slot) is not None
+
     def find(self, job_id: str) -> Job:
         """The job of that id. Raises NotFound."""
         job = store.get(ids.check("job", job_id))
@@ -126,13 +130,14 @@ class Jobs:
         except ValidationError as error:
             fields = {".".join(map(str, each["loc"])) or "params": each["msg"] for each in error.errors()}
             raise Invalid("These params do not fit the type of job.", fields) from error
+        slot = known.slot(start.project_id, start.deployment_id, config) if known.slot else None
         return Job(
             id=job_id,
             project_id=start.project_id,
             deployment_id=start.deployment_id,
             type_key=known.key,
             name=start.name or known.label,
-            slot=known.slot(start.deployment_id) if known.slot else job_id,
+            slot=slot or job_id,
             config=config,
             stages=known.stages,
             created_at=now,

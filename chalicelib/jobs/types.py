@@ -14,6 +14,7 @@ from chalicelib.ingest import again
 from chalicelib.jobs.job_type import JobType
 from chalicelib.jobs.service import Jobs
 from chalicelib.settings import Settings
+from chalicelib.settling import regrouping
 
 TYPES: Mapping[str, JobType[Any]] = {
     each.key: each
@@ -24,6 +25,7 @@ TYPES: Mapping[str, JobType[Any]] = {
         again.READ_AGAIN,
         regeneration.REGENERATE,
         sweeping.SWEEP,
+        regrouping.REGROUP,
     )
 }
 

@@ -19,15 +19,9 @@ _CURSOR = re.compile(r"(PUBLIC|DRAFT)#.{0,400}#p[a-z2-7]{10}", re.DOTALL)
 def make(ask: Ask) -> ProjectAnswer:
     """POST: makes a project."""
     body: ProjectMake = ask.body
-    project = service.make(
-        body.name,
-        body.description,
-        draft=body.draft,
-        gap_seconds=body.session_time_gap_seconds,
-        duplicates=body.duplicates,
-        now=clock.now(),
-    )
-    return ProjectAnswer.of(project, ask)
+    now = clock.now()
+    project = Project(id=ids.new_project_id(), created_at=now, updated_at=now, **body.model_dump())
+    return ProjectAnswer.of(service.make(project), ask)
 
 
 def listed(ask: Ask) -> dict[str, object]:

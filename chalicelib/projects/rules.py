@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from chalicelib.counts import NONE, Counts
+from chalicelib.sessions.rules import RuleSettings
 
 Duplicates = Literal["flag", "hide", "keep"]
 
@@ -24,6 +25,15 @@ class Project:
     description: str = ""
     draft: bool = False
     session_time_gap_seconds: int | None = None
+    session_max_duration_seconds: int | None = None
+    session_cut_time: str | None = None
     duplicates: Duplicates = "flag"
     deployments_count: int = 0
     counts: Counts = NONE
+
+    @property
+    def rule_settings(self) -> RuleSettings:
+        """What it says of the rule of sessions."""
+        return RuleSettings(
+            self.session_time_gap_seconds, self.session_max_duration_seconds, self.session_cut_time
+        )

@@ -2,7 +2,17 @@
 
 from datetime import datetime
 
-from chalicelib.http.fields import Body, Change, Counted, Description, GapSeconds, Name, counted
+from chalicelib.http.fields import (
+    Body,
+    CapSeconds,
+    Change,
+    Counted,
+    CutTime,
+    Description,
+    GapSeconds,
+    Name,
+    counted,
+)
 from chalicelib.http.routing import Ask
 from chalicelib.projects.rules import Duplicates, Project
 
@@ -14,16 +24,20 @@ class ProjectMake(Body):
     description: Description = ""
     draft: bool = False
     session_time_gap_seconds: GapSeconds | None = None
+    session_max_duration_seconds: CapSeconds | None = None
+    session_cut_time: CutTime | None = None
     duplicates: Duplicates = "flag"
 
 
 class ProjectChange(Change):
-    """Changes of a project. A gap of null goes back to the default."""
+    """Changes of a project. What is null of the rule of sessions goes back to the default."""
 
     name: Name = ""
     description: Description = ""
     draft: bool = False
     session_time_gap_seconds: GapSeconds | None = None
+    session_max_duration_seconds: CapSeconds | None = None
+    session_cut_time: CutTime | None = None
     duplicates: Duplicates = "flag"
 
 
@@ -36,6 +50,8 @@ class ProjectAnswer(Counted):
     description: str
     draft: bool
     session_time_gap_seconds: int | None
+    session_max_duration_seconds: int | None
+    session_cut_time: str | None
     duplicates: Duplicates
     deployments_count: int
     created_at: datetime
@@ -51,6 +67,8 @@ class ProjectAnswer(Counted):
             description=project.description,
             draft=project.draft,
             session_time_gap_seconds=project.session_time_gap_seconds,
+            session_max_duration_seconds=project.session_max_duration_seconds,
+            session_cut_time=project.session_cut_time,
             duplicates=project.duplicates,
             deployments_count=project.deployments_count,
             **counted(project.counts),

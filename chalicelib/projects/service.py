@@ -10,31 +10,13 @@ from chalicelib.deployments import inheritance
 from chalicelib.deployments.rules import Inherited
 from chalicelib.errors import LeaseLost, NotFound
 from chalicelib.projects import store, tallies
-from chalicelib.projects.rules import Duplicates, Project
+from chalicelib.projects.rules import Project
 
 ProjectLease = lease.Lease[store.ProjectRow]
 
 
-def make(
-    name: str,
-    description: str,
-    *,
-    draft: bool,
-    gap_seconds: int | None,
-    duplicates: Duplicates,
-    now: datetime,
-) -> Project:
+def make(project: Project) -> Project:
     """Makes a project. One request."""
-    project = Project(
-        id=ids.new_project_id(),
-        name=name,
-        created_at=now,
-        updated_at=now,
-        description=description,
-        draft=draft,
-        session_time_gap_seconds=gap_seconds,
-        duplicates=duplicates,
-    )
     store.add(project)
     return project
 
@@ -60,7 +42,7 @@ def spread(project: Project, parts: list[tallies.Tally]) -> None:
 
     Raises LeaseLost if the project has changed again: whoever changed it spreads that.
     """
-    inherited = Inherited(project.draft, project.session_time_gap_seconds, project.duplicates)
+    inherited = Inherited(project.draft, project.rule_settings, project.duplicates)
     for part in parts:
         if part.inherited != inherited:
             _hand_down(project, part.deployment_id, inherited)

@@ -7,21 +7,21 @@ from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttrib
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.aws import keys, table
+from chalicelib.aws import keys, ruled, table
 from chalicelib.aws.counted import CountedRow, counts_of
 from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.ruled import RuledRow
 from chalicelib.aws.table import Instant
 from chalicelib.errors import Conflict
 from chalicelib.projects.rules import Project
 
 
-class ProjectRow(LeasedRow, CountedRow):
+class ProjectRow(LeasedRow, CountedRow, RuledRow):
     """A project, its counts, and the lease of who counts."""
 
     name = UnicodeAttribute()
     description = UnicodeAttribute(null=True)
     draft = BooleanAttribute(default=False)
-    session_time_gap_seconds = NumberAttribute(null=True)
     duplicates = UnicodeAttribute(default="flag")
     created_at = Instant()
     updated_at = Instant()
@@ -37,7 +37,7 @@ def add(project: Project) -> None:
         name=project.name,
         description=project.description or None,
         draft=project.draft,
-        session_time_gap_seconds=project.session_time_gap_seconds,
+        **ruled.values_of(project.rule_settings),
         duplicates=project.duplicates,
         created_at=project.created_at,
         updated_at=project.updated_at,
@@ -61,7 +61,7 @@ def update(project: Project, seen_at: datetime) -> Project:
         ProjectRow.rank.set(keys.project_rank(project.name, project.id, draft=project.draft)),
         table.put_or_drop(ProjectRow.description, project.description or None),
         ProjectRow.draft.set(project.draft),
-        table.put_or_drop(ProjectRow.session_time_gap_seconds, project.session_time_gap_seconds),
+        *ruled.setting(ProjectRow, project.rule_settings),
         ProjectRow.duplicates.set(project.duplicates),
         ProjectRow.updated_at.set(project.updated_at),
     ]
@@ -109,6 +109,8 @@ def project_of(row: Any) -> Project:
         description=row.description or "",
         draft=bool(row.draft),
         session_time_gap_seconds=table.integer(row.session_time_gap_seconds),
+        session_max_duration_seconds=table.integer(row.session_max_duration_seconds),
+        session_cut_time=row.session_cut_time,
         duplicates=row.duplicates or "flag",
         deployments_count=int(row.deployments_count or 0),
         counts=counts_of(row),

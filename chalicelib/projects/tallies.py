@@ -7,20 +7,20 @@ written in the same transaction as the deployment's own counts.
 from dataclasses import dataclass
 from typing import Any
 
-from pynamodb.attributes import BooleanAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.aws import keys, table
+from chalicelib.aws import keys, ruled, table
 from chalicelib.aws.counted import CountedRow, counts_of, setting
+from chalicelib.aws.ruled import RuledRow
 from chalicelib.counts import Counts
 from chalicelib.deployments.rules import Inherited
 
 
-class TallyRow(CountedRow):
+class TallyRow(CountedRow, RuledRow):
     """What one deployment adds to its project, and what it has taken over from it."""
 
     draft = BooleanAttribute(default=False)
-    session_time_gap_seconds = NumberAttribute(null=True)
     duplicates = UnicodeAttribute(default="flag")
 
 
@@ -42,8 +42,7 @@ def tallies_of(project_id: str) -> list[Tally]:
 
 
 def _inherited(row: Any) -> Inherited:
-    gap = table.integer(row.session_time_gap_seconds)
-    return Inherited(bool(row.draft), gap, row.duplicates or "flag")
+    return Inherited(bool(row.draft), ruled.settings_of(row), row.duplicates or "flag")
 
 
 def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
@@ -52,7 +51,7 @@ def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: In
         TallyRow(
             *keys.tally(project_id, deployment_id),
             draft=inherited.draft,
-            session_time_gap_seconds=inherited.session_time_gap_seconds,
+            **ruled.values_of(inherited.rule),
             duplicates=inherited.duplicates,
         )
     )
@@ -69,7 +68,7 @@ def set_inherited(write: TransactWrite, project_id: str, deployment_id: str, inh
         TallyRow(*keys.tally(project_id, deployment_id)),
         actions=[
             TallyRow.draft.set(inherited.draft),
-            table.put_or_drop(TallyRow.session_time_gap_seconds, inherited.session_time_gap_seconds),
+            *ruled.setting(TallyRow, inherited.rule),
             TallyRow.duplicates.set(inherited.duplicates),
         ],
     )

@@ -8,27 +8,12 @@ intervals of today's rule, beside the sessions that stand; `plan` decides which 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
-DEFAULT_GAP = timedelta(hours=2)
-DEFAULT_CAP = timedelta(hours=24)
-MAX_GAP = timedelta(days=366)
+from chalicelib.sessions.rules import Rule
 
 Taken = tuple[datetime, str]
 """When a capture was taken, and its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A session ends before a pause of `gap` or more, and before it would last longer than `cap`."""
-
-    gap: timedelta = DEFAULT_GAP
-    cap: timedelta | None = DEFAULT_CAP
-
-    def splits(self, interval: "Interval | Session", timestamp: datetime) -> bool:
-        """Whether a capture at `timestamp` begins a new session after `interval`."""
-        paused = timestamp - interval.end >= self.gap
-        return paused or (self.cap is not None and timestamp - interval.start > self.cap)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +67,15 @@ class Session:
 class Window:
     """What a sweep found: the intervals of its stretch of time, and the sessions that stood there.
 
-    `shared[session id, index of interval]` counts captures in both. `resume` is where the timeline was
-    left off because the budget was spent; `ended`, whether it was read to its end.
+    `shared[session id, index of interval]` counts captures in both. `duplicate_timestamps` are the moments
+    that several captures have. `resume` is where the timeline was left off because the budget was spent;
+    `ended`, whether it was read to its end.
     """
 
     intervals: list[Interval] = field(default_factory=list)
     standing: list[Session] = field(default_factory=list)
     shared: Counter[tuple[str, int]] = field(default_factory=Counter)
+    duplicate_timestamps: int = 0
     resume: datetime | None = None
     ended: bool = False
 
@@ -99,20 +86,6 @@ class Plan:
 
     put: list[Session]
     delete: list[Session]
-
-
-def rule_of(*gap_seconds: int | None) -> Rule:
-    """The rule from gap settings, the nearest first: the first usable one counts, else the default.
-
-    None means "not set here"; zero, negative and absurd values can only be old data and are passed over.
-    """
-    usable = (value for value in gap_seconds if value is not None and is_usable_gap(value))
-    return Rule(gap=timedelta(seconds=next(usable, DEFAULT_GAP.total_seconds())))
-
-
-def is_usable_gap(seconds: int) -> bool:
-    """Whether a gap makes sense: more than nothing, at most a year."""
-    return 0 < seconds <= MAX_GAP.total_seconds()
 
 
 def group(captures: Iterable[Taken], rule: Rule) -> list[Interval]:
@@ -144,6 +117,7 @@ def sweep(
     """
     window, sessions = Window(), _Standing(standing)
     current: Interval | None = None
+    repeated: datetime | None = None
     for read, (timestamp, capture_id) in enumerate(captures):
         begins = current is None or rule.splits(current, timestamp)
         if begins and (stop := _stop(timestamp, sessions, until, read, budget)):
@@ -155,6 +129,9 @@ def sweep(
             current = Interval(timestamp, timestamp, 1, capture_id, capture_id)
         else:
             assert current  # noqa: S101  (what does not begin an interval continues one)
+            if timestamp == current.end and timestamp != repeated:
+                window.duplicate_timestamps += 1
+                repeated = timestamp
             current = current.extended(timestamp, capture_id)
         if holder := sessions.holding(timestamp):
             window.shared[holder.id, len(window.intervals)] += 1

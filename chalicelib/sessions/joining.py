@@ -5,27 +5,39 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from chalicelib.captures.rules import Capture
+from chalicelib.deployments.rules import Deployment
 from chalicelib.sessions import store
-from chalicelib.sessions.grouping import DEFAULT_CAP, Stretch
+from chalicelib.sessions.grouping import Stretch
+from chalicelib.sessions.rules import DEFAULT_CAP
 
 
-def sessions_of(
-    captures: Sequence[Capture], project_id: str, deployment_id: str | None
-) -> Mapping[str, Stretch]:
-    """The session of each dated capture, by capture id. One request.
+def of_deployment(captures: Sequence[Capture], deployment_id: str) -> Mapping[str, Stretch]:
+    """The session of each dated capture of one deployment, by capture id. One request.
 
-    A session lasts no longer than the cap, so whatever holds one of these captures starts within the cap
-    before the first of them. A capture that is not settled yet has no session.
+    A capture that is not settled yet has no session.
     """
     moments = [capture.timestamp for capture in captures if capture.timestamp]
     if not moments:
         return {}
-    start, end = min(moments) - DEFAULT_CAP, max(moments)
-    if deployment_id:
-        found = store.stretches_of_deployment(deployment_id, start, end)
-    else:
-        found = store.stretches_of_project(project_id, start, end)
-    return match(captures, found)
+    return match(captures, store.stretches_around(deployment_id, min(moments), max(moments), len(moments)))
+
+
+def of_project(
+    captures: Sequence[Capture], project_id: str, deployments: Mapping[str, Deployment]
+) -> Mapping[str, Stretch]:
+    """The session of each dated capture, by capture id. One request, and one more for each deployment among
+    `deployments` whose sessions may last for more than a day, if some of its captures are without.
+    """
+    moments = [capture.timestamp for capture in captures if capture.timestamp]
+    if not moments:
+        return {}
+    found = store.stretches_of_project(project_id, min(moments) - DEFAULT_CAP, max(moments))
+    matched = dict(match(captures, found))
+    for deployment_id, deployment in deployments.items():
+        if deployment.rule.cap is None or deployment.rule.cap > DEFAULT_CAP:
+            rest = [each for each in captures if each.deployment_id == deployment_id]
+            matched |= of_deployment([each for each in rest if each.id not in matched], deployment_id)
+    return matched
 
 
 def match(captures: Sequence[Capture], sessions: Sequence[Stretch]) -> Mapping[str, Stretch]:

@@ -1,6 +1,6 @@
 """Sessions in words. Pure."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 
 def date_label(start: datetime, end: datetime) -> str:
@@ -14,6 +14,11 @@ def date_label(start: datetime, end: datetime) -> str:
     if start.month != end.month:
         return f"{day} – {end:%b} {end.day} {end.year}"
     return f"{day}–{end.day} {end.year}"
+
+
+def night(start: datetime) -> date:
+    """The date of the night a session belongs to: nights are counted from noon to noon."""
+    return (start - timedelta(hours=12)).date()
 
 
 def duration_label(duration: timedelta) -> str:

@@ -1,15 +1,16 @@
 """Sessions as they are answered. In the API's paths a session is an event."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 
 from pydantic import BaseModel
 
 from chalicelib.captures.rules import Capture
 from chalicelib.deployments.rules import Deployment
 from chalicelib.http.routing import Ask
+from chalicelib.sessions.density import Slot
 from chalicelib.sessions.grouping import Session
-from chalicelib.sessions.labels import date_label, duration_label
+from chalicelib.sessions.labels import date_label, duration_label, night
 from chalicelib.thumbnails import service as thumbnails
 
 
@@ -49,7 +50,8 @@ class DeploymentOfEvent(BaseModel):
 
 
 class EventAnswer(BaseModel):
-    """A session. `duration` in seconds; `first_capture` is told by the session itself, null in a list."""
+    """A session. `night` is the date on which its night began, counted from noon to noon; `duration` in
+    seconds."""
 
     id: str
     details: str
@@ -57,6 +59,7 @@ class EventAnswer(BaseModel):
     deployment: DeploymentOfEvent | None
     name: str
     date_label: str
+    night: date
     start: datetime
     end: datetime
     duration: int
@@ -92,6 +95,7 @@ class EventAnswer(BaseModel):
             else None,
             name=label,
             date_label=label,
+            night=night(session.start),
             start=session.start,
             end=session.end,
             duration=int(duration.total_seconds()),
@@ -103,3 +107,32 @@ class EventAnswer(BaseModel):
             example_captures=[ExampleCapture.of(each, ask) for each in examples],
             first_capture=ExampleCapture.of(first, ask) if first else None,
         )
+
+
+class SlotAnswer(BaseModel):
+    """What was taken from `start` on, before `end`."""
+
+    start: datetime
+    end: datetime
+    captures_count: int
+    detections_count: int
+    first_capture_id: str | None
+
+    @classmethod
+    def of(cls, slot: Slot) -> "SlotAnswer":
+        """How such an interval is answered."""
+        return cls(
+            start=slot.start,
+            end=slot.end,
+            captures_count=slot.captures_count,
+            detections_count=0,
+            first_capture_id=slot.first_capture_id,
+        )
+
+
+class TimelineAnswer(BaseModel):
+    """A session by intervals, which follow each other without a gap."""
+
+    event_id: str
+    resolution_minutes: int
+    data: list[SlotAnswer]

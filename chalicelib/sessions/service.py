@@ -13,7 +13,8 @@ from chalicelib.counts import Counts
 from chalicelib.deployments import settled
 from chalicelib.deployments.rules import Deployment
 from chalicelib.sessions import store
-from chalicelib.sessions.grouping import Plan, Rule, Session, Window, beginning, plan, rule_of, sweep
+from chalicelib.sessions.effects import Effect, captures_in, effect_of
+from chalicelib.sessions.grouping import Plan, Session, Window, beginning, plan, sweep
 
 BUDGET = 20_000
 """About how many captures one call reads before it leaves the rest to the next: a few seconds' work."""
@@ -44,17 +45,18 @@ def settle(
 
 def settle_rest(
     held: settled.DeploymentLease, start: datetime | None, budget: int = BUDGET
-) -> datetime | None:
+) -> tuple[Effect, datetime | None]:
     """Makes all sessions and counts of a deployment true from `start` on (None: from the beginning).
 
-    Reads on whatever it meets, so that it may be cut off anywhere and begun again. Returns None when done,
-    or the moment from which the rest is still to be settled. Raises LeaseLost if another has taken over.
+    Reads on whatever it meets, so that it may be cut off anywhere and begun again. Returns what it did, and
+    None when done, or the moment from which the rest is still to be settled. Raises LeaseLost if another has
+    taken over.
     """
     deployment = settled.deployment_under(held)
     begin = _begin(deployment, start) if start else None
     window, wanted = _look(deployment, begin, datetime.max, budget)
     _write(held, begin, window, wanted)
-    return window.resume
+    return effect_of(window, wanted), window.resume
 
 
 def settle_undated(held: settled.DeploymentLease, segment: str) -> None:
@@ -81,17 +83,13 @@ def _look(
 ) -> tuple[Window, Plan]:
     near, beyond = _standing(deployment.id, begin, until)
     captures = timeline.taken(deployment.id, begin, _expected_end(near, until))
-    window = sweep(captures, chain(near, beyond), _rule(deployment), until, budget)
+    window = sweep(captures, chain(near, beyond), deployment.rule, until, budget)
     return window, plan(window, lambda: ids.new_session_id(deployment.id))
-
-
-def _rule(deployment: Deployment) -> Rule:
-    return rule_of(deployment.session_time_gap_seconds, deployment.inherited.session_time_gap_seconds)
 
 
 def _begin(deployment: Deployment, start: datetime) -> datetime:
     latest = store.starting_by(deployment.id, start, 1, consistent=True)
-    return beginning(latest[0] if latest else None, start, _rule(deployment))
+    return beginning(latest[0] if latest else None, start, deployment.rule)
 
 
 def _standing(
@@ -130,7 +128,7 @@ def _write(held: settled.DeploymentLease, begin: datetime | None, window: Window
         settled.write(
             held,
             Counts(
-                captures_count=counts.captures_count + _captures(chunk.put) - _captures(gone),
+                captures_count=counts.captures_count + captures_in(chunk.put) - captures_in(gone),
                 sessions_count=counts.sessions_count + len(chunk.put) - len(gone),
                 undated_count=counts.undated_count,
                 first_timestamp=ends[0],
@@ -154,10 +152,6 @@ def _chunks(wanted: Plan, *, even_if_empty: bool) -> Iterator[_Chunk]:
         yield _Chunk(wanted.put[at : at + _ROWS], [])
     for at in range(0, len(wanted.delete), _ROWS):
         yield _Chunk([], wanted.delete[at : at + _ROWS])
-
-
-def _captures(sessions: list[Session]) -> int:
-    return sum(session.captures_count for session in sessions)
 
 
 def _ends(

@@ -94,10 +94,16 @@ def stretches_of_project(project_id: str, start: datetime, end: datetime) -> lis
     ]
 
 
-def stretches_of_deployment(deployment_id: str, start: datetime, end: datetime) -> list[Stretch]:
-    """The sessions of a deployment that start between two moments, ascending. One request per megabyte."""
-    within = SessionRow.at.between(keys.sessions_from(start), keys.sessions_until(end))
-    return [each.stretch for each in _timeline(deployment_id, within)]
+def stretches_around(deployment_id: str, start: datetime, end: datetime, most: int) -> list[Stretch]:
+    """The sessions of a deployment that hold `most` moments between two, ascending. One request: there is
+    no more than one for each moment, and the one that `start` may lie in."""
+    within = SessionRow.at.between(keys.SESSIONS, keys.sessions_until(end))
+    found: list[Stretch] = []
+    for each in _timeline(deployment_id, within, forward=False, page=most + 1):
+        found.append(each.stretch)
+        if each.start <= start:
+            break
+    return found[::-1]
 
 
 def of_project(

@@ -39,9 +39,11 @@ class Owner:
 
 @dataclass(slots=True)
 class Touched:
-    """What is to be marked: per owner and part, the hours of the day (none where the part is no day)."""
+    """What is to be marked: per owner and part, the hours of the day (none where the part is no day).
+    `ruled` are the projects that have changed the rule of sessions for some of their deployments."""
 
     parts: dict[tuple[Owner, str], set[int]] = field(default_factory=lambda: defaultdict(set))
+    ruled: set[str] = field(default_factory=set)
 
     def everything(self, owner: Owner) -> None:
         """All of an owner."""
@@ -73,13 +75,14 @@ def touched(changes: Iterable[tuple[str, str, Image | None, Image | None]]) -> T
             _project(result, Owner.of(pk), kind, before, after)
         elif kind == "CAPTURE":
             _capture(result, Owner.of(pk), before or {}, after or {})
-        elif kind == "DEPLOYMENT" and before and after and _differ(before, after, _GROUPING):
-            result.everything(Owner.of(pk))
+        elif kind == "DEPLOYMENT" and before and after:
+            _deployment(result, Owner.of(pk), before, after)
     return result
 
 
-_GROUPING = ("session_time_gap_seconds", "inherited_gap_seconds")
-_INHERITED = ("draft", "session_time_gap_seconds", "duplicates")
+_OWN_RULE = ("session_time_gap_seconds", "session_max_duration_seconds", "session_cut_time")
+_INHERITED_RULE = ("inherited_gap_seconds", "inherited_max_duration_seconds", "inherited_cut_time")
+_INHERITED = ("draft", *_OWN_RULE, "duplicates")
 
 
 def _capture(result: Touched, owner: Owner, before: Image, after: Image) -> None:
@@ -89,6 +92,13 @@ def _capture(result: Touched, owner: Owner, before: Image, after: Image) -> None
     for at in (old, new):
         if at:
             result.capture(owner, at)
+
+
+def _deployment(result: Touched, owner: Owner, before: Image, after: Image) -> None:
+    if _differ(before, after, (*_OWN_RULE, *_INHERITED_RULE)):
+        result.everything(owner)
+    if _differ(before, after, _INHERITED_RULE):
+        result.ruled.add(after["project_id"])
 
 
 def _project(result: Touched, owner: Owner, kind: str, before: Image | None, after: Image | None) -> None:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from chalicelib.aws import lease
 from chalicelib.aws.stream import Change
@@ -20,8 +20,9 @@ from chalicelib.deployments import settled
 from chalicelib.errors import LeaseLost
 from chalicelib.projects import service as projects
 from chalicelib.sessions import service as sessions
+from chalicelib.sessions.effects import NOTHING, Effect
 from chalicelib.settling import rules, store
-from chalicelib.settling.rules import Owner
+from chalicelib.settling.rules import Owner, Touched
 from chalicelib.settling.store import Mark
 
 log = logging.getLogger("nightjar")
@@ -36,8 +37,18 @@ WATCHED = 100
 
 
 @dataclass(frozen=True, slots=True)
+class Budget:
+    """How far a budget's worth of settling came: nothing is marked any more, there is (or may be) more, or
+    another settler is at it; and what it did to the sessions."""
+
+    state: Literal["done", "more", "busy"]
+    effect: Effect = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class Settling:
-    """What settling needs from outside: the time, and a way to have an owner settled by a job."""
+    """What settling needs from outside: the time, and a way to have a deployment, or all of a project,
+    settled by a job."""
 
     now: Callable[[], datetime]
     defer: Callable[[Owner], None]
@@ -49,53 +60,64 @@ class Settling:
         """
         touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in changes)
         store.put(touched, self.now())
+        for project_id in touched.ruled:
+            _tried(self.defer, Owner("PROJECT", project_id))
         for owner in touched.owners():
-            self._try(owner)
+            _tried(self._owner, owner)
 
-    def deferred(self, owner: Owner) -> None:
-        """Settles an owner as a job: a mark on all of it, too, a budget's worth at a time."""
-        self._owner(owner, everything=True)
+    def mark_all(self, owner: Owner) -> None:
+        """Marks all of a deployment, for a job to settle. One request."""
+        touched = Touched()
+        touched.everything(owner)
+        store.put(touched, self.now())
+
+    def budget(self, owner: Owner) -> Budget:
+        """Settles what is marked of a deployment as a job does: of a mark on all of it, a budget's worth."""
+        marks = store.of_owner(owner)
+        if not marks:
+            return Budget("done")
+        effects: list[Effect] = []
+        done = self._round(owner, marks, effects.append)
+        return Budget("more" if done else "busy", sum(effects, NOTHING))
 
     def overdue(self) -> int:
         """Settles what was marked longer ago than a lease lasts; returns how many owners that were."""
         owners = store.older_than(self.now() - lease.LIFETIME - timedelta(seconds=5), WATCHED)
         for owner in owners:
-            self._try(owner)
+            _tried(self._owner, owner)
         return len(owners)
 
-    def _try(self, owner: Owner) -> None:
-        try:
-            self._owner(owner, everything=False)
-        except Exception:  # the mark is in the table: the watch tries again, and the batch goes on
-            log.exception("could not settle %s; its mark stays and the watch will try again", owner.pk)
-
-    def _owner(self, owner: Owner, *, everything: bool) -> None:
+    def _owner(self, owner: Owner) -> None:
         # Marks are read before the lease is taken, which reads the owner's row: what is settled for a mark
         # is settled by rules at least as new as the mark.
         for _ in range(ROUNDS):
             marks = store.of_owner(owner)
             parts, whole = store.split(marks)
-            if whole and not parts and not everything and owner.kind == "DEPLOYMENT":
+            if whole and not parts and owner.kind == "DEPLOYMENT":
                 self.defer(owner)
                 return
-            if not marks or not self._round(owner, marks, everything=everything):
+            if not marks or not self._round(owner, marks):
                 return
-            everything = False  # one budget's worth: the next is another message
 
-    def _round(self, owner: Owner, marks: list[Mark], *, everything: bool) -> bool:
-        """Settles once under the lease; False if another has it, or there is no such owner."""
+    def _round(self, owner: Owner, marks: list[Mark], told: Callable[[Effect], None] | None = None) -> bool:
+        """Settles once under the lease; False if another has it, or there is no such owner. A mark on all of
+        a deployment is settled only for whoever is `told` what that did."""
         if owner.kind == "PROJECT":
             project = projects.take_lease(owner.id, self.now)
             return _under(project, lambda held: _settle_project(held, marks))
         deployment = settled.take_lease(owner.id, self.now)
-        return _under(deployment, lambda held: self._deployment(held, owner, marks, everything=everything))
+        return _under(deployment, lambda held: self._deployment(held, owner, marks, told))
 
     def _deployment(
-        self, held: settled.DeploymentLease, owner: Owner, marks: list[Mark], *, everything: bool
+        self,
+        held: settled.DeploymentLease,
+        owner: Owner,
+        marks: list[Mark],
+        told: Callable[[Effect], None] | None,
     ) -> None:
         parts, whole = store.split(marks)
-        if whole and everything:
-            _settle_all(held, whole)
+        if whole and told:
+            told(_settle_all(held, whole))
         days = [mark for mark in parts if rules.undated_segment(mark.part) is None]
         for one in rules.joined(rules.period(mark.part, mark.hours) for mark in days):
             rest = sessions.settle(held, one.start, one.end)
@@ -108,12 +130,20 @@ class Settling:
         _remove(held, parts)
 
 
-def _settle_all(held: settled.DeploymentLease, mark: Mark) -> None:
-    rest = sessions.settle_rest(held, mark.start)
+def _tried(settle: Callable[[Owner], None], owner: Owner) -> None:
+    try:
+        settle(owner)
+    except Exception:  # the mark is in the table: the watch tries again, and the batch goes on
+        log.exception("could not settle %s; its mark stays and the watch will try again", owner.pk)
+
+
+def _settle_all(held: settled.DeploymentLease, mark: Mark) -> Effect:
+    effect, rest = sessions.settle_rest(held, mark.start)
     if rest is None:
         _remove(held, [mark])
     else:
         store.move_on(mark, rest)
+    return effect
 
 
 def _settle_project(held: projects.ProjectLease, marks: list[Mark]) -> None:

@@ -11,7 +11,7 @@ from api import AUTHORISED, Api
 from desk import Desk
 from events import sqs_event
 from meter import Meter
-from world import World, a_deployment, a_project, add_captures
+from world import a_deployment, a_project, add_captures
 
 from chalicelib import wiring
 from chalicelib.aws import queues
@@ -101,15 +101,6 @@ def test_a_job_from_its_beginning_to_its_end(jobs: Api, queue: str) -> None:
     work(jobs, queue)
     assert jobs.get(f"/jobs/{undoing['id']}")[1]["result"] == {"restored": 1, "refused": 0}
     assert jobs.get(f"/jobs/{made['id']}")[1]["undone_by"] == undoing["id"]
-
-
-def test_settling_still_comes_through_the_same_queue(jobs: Api, queue: str, engine: Engine) -> None:
-    _, station = a_station()
-    world = World(engine.url)
-    add_captures(station, [EVENING])
-    world.drain()
-    queues.send(queue, {"settle": f"DEPLOYMENT#{station.id}"})
-    assert work(jobs, queue) == 1
 
 
 def test_a_job_is_made_run_cancelled_and_retried(jobs: Api, queue: str) -> None:

@@ -1,13 +1,14 @@
 """The rule of sessions, on plain values."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.sessions.grouping import Interval, Rule, Session, beginning, group, plan, rule_of, sweep
+from chalicelib.sessions.grouping import Interval, Session, beginning, group, plan, sweep
+from chalicelib.sessions.rules import Rule, RuleSettings, rule_of, unusable
 
 START = datetime(2023, 4, 24, 3, 22, 38)
 HOUR = timedelta(hours=1)
@@ -66,7 +67,7 @@ def test_equal_timestamps_all_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "hours"),
+    ("gaps", "hours"),
     [
         ((None, None), 2),
         ((3600, None), 1),
@@ -77,8 +78,64 @@ def test_equal_timestamps_all_count() -> None:
         ((10**12, None), 2),
     ],
 )
-def test_the_nearest_usable_gap_counts(settings: tuple[int | None, ...], hours: int) -> None:
-    assert rule_of(*settings).gap == hours * HOUR
+def test_the_nearest_usable_gap_counts(gaps: tuple[int | None, ...], hours: int) -> None:
+    settings = [RuleSettings(gap_seconds=gap) for gap in gaps]
+    assert rule_of(*settings) == Rule(gap=hours * HOUR)
+    assert len(list(unusable(*settings))) == sum(gap in (0, -5, 10**12) for gap in gaps)
+
+
+@pytest.mark.parametrize(
+    ("caps", "hours"),
+    [((None, None), 24), ((0, 3600), None), ((None, 0), None), ((-1, 7200), 2), ((3600, 0), 1)],
+)
+def test_a_cap_of_zero_is_none(caps: tuple[int | None, ...], hours: int | None) -> None:
+    cap = None if hours is None else hours * HOUR
+    assert rule_of(*(RuleSettings(cap_seconds=each) for each in caps)) == Rule(cap=cap)
+
+
+@pytest.mark.parametrize(
+    ("cuts", "expected"),
+    [
+        ((None, None), None),
+        (("12:00", None), time(12)),
+        (("off", "12:00"), None),
+        ((None, "06:30"), time(6, 30)),
+        (("25:00", "06:30"), time(6, 30)),
+        (("noon", None), None),
+        (("12:00+02:00", None), None),
+    ],
+)
+def test_the_nearest_usable_cut_counts(cuts: tuple[str | None, ...], expected: time | None) -> None:
+    settings = [RuleSettings(cut_time=each) for each in cuts]
+    assert rule_of(*settings).cut == expected
+    assert len(list(unusable(*settings))) == sum(cut in ("25:00", "noon", "12:00+02:00") for cut in cuts)
+
+
+NOON = time(12)
+
+
+def test_a_cut_at_noon_gives_a_camera_that_never_pauses_its_nights() -> None:
+    start = datetime(2026, 6, 9, 18)
+    intervals = group(taken(every(10, 3 * 144, start)), Rule(cut=NOON))
+    assert [(each.start, each.end) for each in intervals] == [
+        (start, datetime(2026, 6, 10, 11, 50)),
+        (datetime(2026, 6, 10, 12), datetime(2026, 6, 11, 11, 50)),
+        (datetime(2026, 6, 11, 12), datetime(2026, 6, 12, 11, 50)),
+        (datetime(2026, 6, 12, 12), datetime(2026, 6, 12, 17, 50)),
+    ]
+
+
+def test_a_session_that_begins_at_the_cut_lasts_until_the_next() -> None:
+    at_noon = datetime(2026, 6, 9, 12)
+    rule = Rule(gap=30 * HOUR, cap=None, cut=NOON)
+    assert counts([at_noon, at_noon + 24 * HOUR - timedelta(seconds=1)], rule) == [2]
+    assert counts([at_noon, at_noon + 24 * HOUR], rule) == [1, 1]
+    assert counts([at_noon - timedelta(seconds=1), at_noon, at_noon], rule) == [1, 2]
+
+
+def test_moments_that_several_captures_have_are_counted_once_each() -> None:
+    moments = [START, START, START, START + HOUR, START + 5 * HOUR, START + 5 * HOUR]
+    assert sweep(taken(moments), (), Rule(), datetime.max).duplicate_timestamps == 2
 
 
 # The whole of a timeline, as a brute force that shares no code with the sweep.
@@ -90,7 +147,13 @@ rules = st.builds(
     Rule,
     gap=st.integers(1, 300).map(lambda minutes: timedelta(minutes=minutes)),
     cap=st.none() | st.integers(60, 1500).map(lambda minutes: timedelta(minutes=minutes)),
+    cut=st.none() | st.integers(0, 1439).map(lambda minute: time(minute // 60, minute % 60)),
 )
+
+
+def day_of(timestamp: datetime, cut: time) -> date:
+    """The day a moment belongs to, when days begin at `cut`."""
+    return (timestamp - timedelta(hours=cut.hour, minutes=cut.minute)).date()
 
 
 def brute_force(timestamps: list[datetime], rule: Rule) -> list[tuple[datetime, datetime, int]]:
@@ -100,6 +163,7 @@ def brute_force(timestamps: list[datetime], rule: Rule) -> list[tuple[datetime, 
             runs
             and timestamp - runs[-1][-1] < rule.gap
             and (rule.cap is None or timestamp - runs[-1][0] <= rule.cap)
+            and not (rule.cut and day_of(timestamp, rule.cut) != day_of(runs[-1][0], rule.cut))
         )
         if fits:
             runs[-1].append(timestamp)

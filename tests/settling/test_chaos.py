@@ -201,9 +201,9 @@ def test_a_rule_that_changes_while_a_settler_begins_is_not_lost(
 
     marks.put(_all_of(station), now())
     events.register("after-call.dynamodb.UpdateItem", change_the_rule)
-    world.settling.deferred(Owner("DEPLOYMENT", station.id))
+    world.settling.budget(Owner("DEPLOYMENT", station.id))
     assert [mark.part for mark in marks.of_owner(Owner("DEPLOYMENT", station.id))] == ["ALL"]
-    world.settling.deferred(Owner("DEPLOYMENT", station.id))
+    world.settling.budget(Owner("DEPLOYMENT", station.id))
     assert len(standing(station)) == 1
 
 
@@ -228,7 +228,7 @@ def test_a_settler_that_slept_past_its_lease_removes_no_mark(real_table: str, dy
         events.register("before-call.dynamodb.Query", oversleep)
 
     events.register("after-call.dynamodb.UpdateItem", after_the_marks)
-    world.settling.deferred(owner)
+    world.settling.budget(owner)
     assert [mark.part for mark in marks.of_owner(owner)] == ["ALL"]
 
 

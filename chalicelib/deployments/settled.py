@@ -24,13 +24,18 @@ def deployment_under(held: DeploymentLease) -> Deployment:
     return store.deployment_of(held.row)
 
 
+def writes(held: DeploymentLease) -> int:
+    """How often the deployment was settled with something to write, as of the last write under this lease."""
+    return int(held.row.settled or 0)
+
+
 def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite], None]) -> None:
     """One transaction: the deployment's new counts, its tally, and what `others` adds (at most 98 rows).
 
     Refused, with LeaseLost, if another has taken the lease or the counts are no longer those that
     `counts` was computed from: a retry of a write that had succeeded cannot count twice.
     """
-    row, before = held.row, int(held.row.settled or 0)
+    row, before = held.row, writes(held)
     unchanged = (
         store.DeploymentRow.settled == before
         if before

@@ -64,17 +64,20 @@ def take_lease(project_id: str, clock: lease.Clock) -> ProjectLease | None:
     return lease.take(store.ProjectRow, keys.project(project_id), clock)
 
 
-def settle(held: ProjectLease) -> None:
-    """Recounts a project from its tallies, and makes its deployments inherit what it says now.
+def settle(held: ProjectLease) -> bool:
+    """Recounts a project from its tallies, and makes its deployments inherit what it says now; returns
+    whether a count differed.
 
     Two requests, one of them only if a count differs. Raises LeaseLost if another has taken over.
     """
     project = store.project_of(held.row)
     parts = tallies.tallies_of(project.id)
     counts = total(part.counts for part in parts)
-    if (counts, len(parts)) != (project.counts, project.deployments_count):
+    differs = (counts, len(parts)) != (project.counts, project.deployments_count)
+    if differs:
         _write(held, counts, len(parts))
     spread(project, parts)
+    return differs
 
 
 def _write(held: ProjectLease, counts: Counts, deployments_count: int) -> None:

@@ -59,11 +59,11 @@ class Settling:
         Raises only if marking failed, so that the batch comes again; what fails later is marked.
         """
         touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in changes)
-        store.put(touched, self.now())
+        marks = store.put(touched, self.now())
         for project_id in touched.ruled:
             _tried(self.defer, Owner("PROJECT", project_id))
         for owner in touched.owners():
-            _tried(self._owner, owner)
+            _tried(lambda one: self._owner(one, marks[one]), owner)
 
     def mark_all(self, owner: Owner) -> None:
         """Marks all of a deployment, for a job to settle. One request."""
@@ -87,11 +87,11 @@ class Settling:
             _tried(self._owner, owner)
         return len(owners)
 
-    def _owner(self, owner: Owner) -> None:
-        # Marks are read before the lease is taken, which reads the owner's row: what is settled for a mark
+    def _owner(self, owner: Owner, marks: list[Mark] | None = None) -> None:
+        # Marks are known before the lease is taken, which reads the owner's row: what is settled for a mark
         # is settled by rules at least as new as the mark.
-        for _ in range(ROUNDS):
-            marks = store.of_owner(owner)
+        for number in range(ROUNDS):
+            marks = store.of_owner(owner) if number or marks is None else marks
             parts, whole = store.split(marks)
             if whole and not parts and owner.kind == "DEPLOYMENT":
                 self.defer(owner)
@@ -119,15 +119,18 @@ class Settling:
         if whole and told:
             told(_settle_all(held, whole))
         days = [mark for mark in parts if rules.undated_segment(mark.part) is None]
+        before = settled.writes(held)
         for one in rules.joined(rules.period(mark.part, mark.hours) for mark in days):
+            before = settled.writes(held)
             rest = sessions.settle(held, one.start, one.end)
             if rest:
                 store.mark_rest(owner, rest, self.now())
         for mark in parts:
             segment = rules.undated_segment(mark.part)
             if segment is not None:
+                before = settled.writes(held)
                 sessions.settle_undated(held, segment)
-        _remove(held, parts)
+        _remove(held, parts, proven=settled.writes(held) > before)
 
 
 def _tried(settle: Callable[[Owner], None], owner: Owner) -> None:
@@ -147,14 +150,14 @@ def _settle_all(held: settled.DeploymentLease, mark: Mark) -> Effect:
 
 
 def _settle_project(held: projects.ProjectLease, marks: list[Mark]) -> None:
-    projects.settle(held)
-    _remove(held, marks)
+    _remove(held, marks, proven=projects.settle(held))
 
 
-def _remove(held: lease.Lease[L], marks: list[Mark]) -> None:
-    """Removes what is settled, but only as the holder of the lease still: another settler may be about to
-    write what it read before these marks were made."""
-    if marks:
+def _remove(held: lease.Lease[L], marks: list[Mark], *, proven: bool = False) -> None:
+    """Removes what is settled, but only if the lease was still held when all of it had been read: another
+    settler may be about to write what it read before these marks were made. `proven`: the last thing that
+    was settled was written under the lease, which shows it."""
+    if marks and not proven:
         lease.write_under(held, [])
     for mark in marks:
         store.remove(mark)

@@ -1,6 +1,7 @@
 """Marks in the table: what is still to be settled, durable until it is."""
 
 import secrets
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -34,15 +35,19 @@ class Mark:
     start: datetime | None
 
 
-def put(touched: Touched, now: datetime) -> None:
-    """Marks what was touched. One request per owner and part."""
+def put(touched: Touched, now: datetime) -> dict[Owner, list[Mark]]:
+    """Marks what was touched; returns the marks by owner, as they are now. One request per owner and part."""
+    marks: dict[Owner, list[Mark]] = defaultdict(list)
     for (owner, part), hours in touched.parts.items():
         actions = _marking(owner, part, now)
         if hours:
             actions.append(MarkRow.hours.add(set(hours)))
         if part == ALL:
             actions.append(MarkRow.start.remove())
-        MarkRow(*keys.mark(owner.pk, part)).update(actions=actions)
+        row = MarkRow(*keys.mark(owner.pk, part))
+        row.update(actions=actions)
+        marks[owner].append(_mark(row))
+    return marks
 
 
 def _marking(owner: Owner, part: str, now: datetime) -> list[Action]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageFile
 
 from chalicelib.errors import Unreadable
-from chalicelib.thumbnails import codec
+from chalicelib.thumbnails import decoding
 from chalicelib.thumbnails.codec import Rendered, fit, render
 from chalicelib.thumbnails.headers import Container
 from chalicelib.thumbnails.photograph import Limits, open_image, open_photograph
@@ -132,7 +132,7 @@ def test_all_sizes_come_from_one_decoding(monkeypatch: pytest.MonkeyPatch) -> No
         opened.append(container)
         return open_image(data, container)
 
-    monkeypatch.setattr(codec, "open_image", counted)
+    monkeypatch.setattr(decoding, "open_image", counted)
     specs = [ThumbnailSpec("small", 24), ThumbnailSpec("large", 90, "webp"), ThumbnailSpec("medium", 60)]
     rendered = render(open_photograph(encoded(quarters(), "JPEG")), specs)
     assert len(opened) == 1
@@ -147,23 +147,22 @@ def test_no_specs_cost_nothing() -> None:
     assert render(open_photograph(encoded(quarters(), "JPEG")), []) == Rendered({}, truncated=False)
 
 
-def test_a_jpeg_is_decoded_no_larger_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = []
-    real = codec._workable
-
-    def noted(image: Image.Image) -> Image.Image:
-        seen.append(image.size)
-        return real(image)
-
-    monkeypatch.setattr(codec, "_workable", noted)
-    for width in (1000, 150, 700, 350):
-        thumbnail(encoded(quarters(2400, 1600), "JPEG"), width)
-    assert seen == [(2400, 1600), (300, 200), (1200, 800), (600, 400)]
+@pytest.mark.parametrize(
+    ("width", "decoded"),
+    [
+        (2400, (2400, 1600)), (1000, (2400, 1600)), (960, (1200, 800)), (481, (1200, 800)),
+        (480, (600, 400)), (201, (600, 400)), (200, (300, 200)), (10, (300, 200)),
+    ],
+)  # fmt: skip
+def test_a_jpeg_is_decoded_no_larger_than_needed(width: int, decoded: tuple[int, int]) -> None:
+    photograph = open_photograph(encoded(quarters(2400, 1600), "JPEG"))
+    size = fit(photograph.width, photograph.height, width)
+    assert decoding.decode(photograph, size).image.size == decoded
 
 
 def test_a_jpeg_is_decoded_smaller_where_memory_is_short() -> None:
     data = encoded(quarters(2400, 1600), "JPEG")
-    tight = open_photograph(data, Limits(max_decode_bytes=4_000_000))
+    tight = open_photograph(data, Limits(max_decode_bytes=5_000_000))
     assert render(tight, [ThumbnailSpec("it", 1200)]).renditions["it"].width == 1200
     with pytest.raises(Unreadable, match="2400×1600 pixels of it take more memory"):
         render(tight, [ThumbnailSpec("it", 2400)])
@@ -223,6 +222,15 @@ def test_sixteen_bits_of_grey_are_stretched_instead_of_clipped(form: str) -> Non
     assert isinstance(light, int)
     assert dark < 40
     assert light > 215
+
+
+def test_sixteen_bits_are_shrunk_a_long_way() -> None:
+    deep = Image.new("I;16", (900, 600), 30_000)
+    deep.paste(30_400, (450, 0, 900, 600))
+    made = thumbnail(encoded(deep, "PNG"), 30).convert("L")
+    assert made.size == (30, 20)
+    assert max(made.crop((0, 0, 13, 20)).tobytes()) < 30
+    assert min(made.crop((17, 0, 30, 20)).tobytes()) > 225
 
 
 def test_sixteen_bits_of_one_grey_keep_their_brightness() -> None:

@@ -22,7 +22,7 @@ from chalicelib.jobs.service import Jobs, Start
 from chalicelib.jobs.stages import Param, Stage
 from chalicelib.jobs.working import Working
 from chalicelib.projects.rules import Project
-from chalicelib.settling.regrouping import REGROUP
+from chalicelib.settling.regrouping import regroup_with
 
 PIECES = 2
 """How many pieces of work a step of the tests does."""
@@ -84,7 +84,7 @@ ALONE = JobType(
     step=_do,
     slot=lambda _, place, __: f"ALONE#{place}",
 )
-TYPES = {each.key: each for each in (PIECEWISE, UNPIECEWISE, ALONE, SHIFT, UNSHIFT, REGROUP)}
+TYPES = {each.key: each for each in (PIECEWISE, UNPIECEWISE, ALONE, SHIFT, UNSHIFT)}
 
 
 @dataclass
@@ -96,8 +96,12 @@ class Desk:
     pieces: int = PIECES
 
     def __post_init__(self) -> None:
-        self.jobs = Jobs(TYPES, lambda: now() + self.ahead, self._send)
+        regroup = regroup_with(lambda: now() + self.ahead, self._sleep)
+        self.jobs = Jobs({**TYPES, regroup.key: regroup}, lambda: now() + self.ahead, self._send)
         self.working = Working(self.jobs)
+
+    def _sleep(self, seconds: float) -> None:
+        self.ahead += timedelta(seconds=seconds)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         self.queue.append(dict(message))

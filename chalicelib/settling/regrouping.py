@@ -5,7 +5,9 @@ The job settles until no mark is left, a budget's worth at a time, so that anyon
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -44,7 +46,7 @@ class Regroup(BaseModel):
 def ask(jobs: Jobs, project_id: str, deployment_id: str | None) -> Job:
     """Marks a deployment, or all of a project's, and starts the job that regroups. One request for each
     deployment, and those of starting a job."""
-    settling = _settling()
+    settling = Settling(jobs.now, _never)
     for each in [deployment_id] if deployment_id else _of_project(project_id):
         settling.mark_all(Owner("DEPLOYMENT", each))
     start = Start(KEY, project_id, deployment_id, {})
@@ -72,22 +74,41 @@ def ensure(jobs: Jobs, owner: Owner) -> None:
         return  # it is at work: it goes on until no mark is left
 
 
-def _step(config: Regroup, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
-    if config.beside:
-        report.log("WARNING", "Another regroup is in progress; what was asked for here is done by it.")
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """What regrouping needs from outside: the time, and waiting."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], None]
+
+    def step(self, config: Regroup, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
+        """Settles one deployment after the other until nothing is marked, or the time is up."""
+        if config.beside:
+            report.log("WARNING", "Another regroup is in progress; what was asked for here is done by it.")
+            return None
+        if cursor is None:
+            cursor = _begin(report)
+        left: list[str] = cursor["left"]
+        while left:
+            state = self._settle(left[0], report, time_is_up)
+            if state == "done":
+                _conclude(left[0], report)
+                left = left[1:]
+                report.progress(_STAGE, 0.99 * (1 - len(left) / cursor["total"]))
+            if left and (state == "busy" or time_is_up()):
+                return {**cursor, "left": left}
         return None
-    if cursor is None:
-        cursor = _begin(report)
-    left: list[str] = cursor["left"]
-    while left:
-        state = _settle(left[0], report, time_is_up)
-        if state == "done":
-            _conclude(left[0], report)
-            left = left[1:]
-            report.progress(_STAGE, 0.99 * (1 - len(left) / cursor["total"]))
-        if left and (state == "busy" or time_is_up()):
-            return {**cursor, "left": left}
-    return None
+
+    def _settle(self, deployment_id: str, report: Report, time_is_up: TimeIsUp) -> str:
+        settling, pauses = Settling(self.now, _never), 0
+        while True:
+            budget: Budget = settling.budget(Owner("DEPLOYMENT", deployment_id))
+            _count(budget.effect, report)
+            if budget.state == "busy":
+                pauses += 1
+                self.sleep(_PAUSE)
+            if budget.state == "done" or time_is_up() or pauses == _PATIENCE:
+                return budget.state
 
 
 def _begin(report: Report) -> dict[str, Any]:
@@ -99,18 +120,6 @@ def _begin(report: Report) -> dict[str, Any]:
             report.log("WARNING", f"{each.name}: {warning}")
     report.set(_STAGE, "events_before", before)
     return {"left": left, "total": len(left)}
-
-
-def _settle(deployment_id: str, report: Report, time_is_up: TimeIsUp) -> str:
-    pauses = 0
-    while True:
-        budget: Budget = _settling().budget(Owner("DEPLOYMENT", deployment_id))
-        _count(budget.effect, report)
-        if budget.state == "busy":
-            pauses += 1
-            time.sleep(_PAUSE)
-        if budget.state == "done" or time_is_up() or pauses == _PATIENCE:
-            return budget.state
 
 
 def _count(effect: Effect, report: Report) -> None:
@@ -134,10 +143,6 @@ def _all(deployment_ids: Sequence[str]) -> list[Deployment]:
 
 def _of_project(project_id: str) -> Iterator[str]:
     return (tally.deployment_id for tally in tallies.tallies_of(project_id))
-
-
-def _settling() -> Settling:
-    return Settling(clock.now, _never)
 
 
 def _never(owner: Owner) -> None:
@@ -175,11 +180,17 @@ _PARAMS = (
     Param("Events of one capture", "events_of_one_capture", 0),
 )
 
-REGROUP = JobType(
-    key=KEY,
-    label="Regroup sessions",
-    config=Regroup,
-    stages=(Stage("Regroup sessions", _STAGE, params=_PARAMS),),
-    step=_step,
-    slot=_slot,
-)
+
+def regroup_with(now: Callable[[], datetime], sleep: Callable[[float], None]) -> JobType[Regroup]:
+    """The type of job, with the time and a way to wait."""
+    return JobType(
+        key=KEY,
+        label="Regroup sessions",
+        config=Regroup,
+        stages=(Stage("Regroup sessions", _STAGE, params=_PARAMS),),
+        step=Regrouping(now, sleep).step,
+        slot=_slot,
+    )
+
+
+REGROUP = regroup_with(clock.now, time.sleep)

@@ -220,10 +220,7 @@ class TestAskedFor:
         assert told(bench.desk.job(first.id))["captures_grouped"] == 10
         check(deployment)
 
-    def test_a_settler_that_is_at_it_is_waited_for(
-        self, bench: Bench, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(regrouping, "_PAUSE", 0.01)
+    def test_a_settler_that_is_at_it_is_waited_for(self, bench: Bench) -> None:
         project = a_project()
         deployment = a_deployment(project)
         add_captures(deployment, TWO_BURSTS)
@@ -273,12 +270,11 @@ def test_whoever_dies_on_the_way_is_followed_by_another(bench: Bench, turn: int)
             bench.desk.hand(message)
         except Killed:
             headsman.revive()
-    for _ in range(3):
+    for _ in range(2):
         bench.desk.later()
         bench.settle()
         bench.world.settling = Settling(
-            lambda: bench.world.now() + timedelta(minutes=5),
-            lambda owner: regrouping.ensure(bench.desk.jobs, owner),
+            bench.desk.jobs.now, lambda owner: regrouping.ensure(bench.desk.jobs, owner)
         )
         bench.world.settling.overdue()
         bench.settle()

@@ -35,7 +35,7 @@ _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 _BROKEN = (UnreachableError, HTTPClientError, IncompleteReadError)
 
 
-_making = threading.Lock()
+making = threading.Lock()
 """Threads may share a client, but must not make theirs at the same time: boto3's session is one."""
 
 
@@ -48,7 +48,7 @@ def _client(attempts: int = 4) -> "S3Client":
         max_pool_connections=32,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
-    with _making:
+    with making:
         return boto3.client("s3", config=config)
 
 
@@ -95,23 +95,35 @@ def _bytes(body: "StreamingBody", begin: float) -> bytes:
 
 
 def _fault(error: ClientError) -> NightjarError:
-    code = error.response["Error"]["Code"]
+    code = _code(error)
     if code in ("NoSuchKey", "404"):
         return SourceGone("The photograph is no longer there.")
     if code in ("PreconditionFailed", "412"):
         return Conflict("The photograph is being replaced; ask again in a moment.")
-    return StorageFault(f"The storage would not give the photograph ({code[:80]}).")
+    return StorageFault(f"The storage would not give the photograph ({code}).")
+
+
+def _code(error: ClientError) -> str:
+    return error.response["Error"]["Code"][:80]
 
 
 def write(bucket: str, key: str, data: bytes, content_type: str) -> None:
-    """Keeps bytes under a name that never changes its content, so that they may be cached for a year."""
-    _client().put_object(
-        Bucket=bucket,
-        Key=key,
-        Body=data,
-        ContentType=content_type,
-        CacheControl="public, max-age=31536000, immutable",
-    )
+    """Keeps bytes under a name that never changes its content, so that they may be cached for a year.
+
+    Raises StorageFault if the storage will not keep them.
+    """
+    try:
+        _client().put_object(
+            Bucket=bucket,
+            Key=key,
+            Body=data,
+            ContentType=content_type,
+            CacheControl="public, max-age=31536000, immutable",
+        )
+    except ClientError as error:
+        raise StorageFault(f"The storage would not keep it ({_code(error)}).") from error
+    except (*_TIMEOUTS, *_BROKEN) as error:
+        raise StorageFault("The connection to the storage broke off.") from error
 
 
 def read_url(bucket: str, key: str, lifetime: int, content_type: str | None = None) -> str:
@@ -199,9 +211,9 @@ def _head(bucket: str, key: str) -> "HeadObjectOutputTypeDef | None":
     try:
         return _client().head_object(Bucket=bucket, Key=key)
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "NotFound", "404"):
+        if _code(error) in ("NoSuchKey", "NotFound", "404"):
             return None
-        raise
+        raise StorageFault(f"The storage would not tell of an object ({_code(error)}).") from error
 
 
 def upload_form(

@@ -21,7 +21,7 @@ from chalicelib.errors import Busy, Conflict, NotFound, Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
 from chalicelib.thumbnails.attempts import Attempt, claimed, failed, is_under_way, refusal
-from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec, is_fresh
+from chalicelib.thumbnails.rules import ATTEMPT_OVER, Thumbnail, ThumbnailSpec, is_fresh
 
 log = logging.getLogger("nightjar")
 
@@ -101,10 +101,10 @@ class Rendering:
             ended = {label: failed(each, error, self.now()) for label, each in begun.items()}
             store.put_attempts(capture, ended)
             raise
-        if self.now() < begun[specs[0].label].until and self._put(capture, made):
-            return made
-        self._discard(made)
-        return None
+        if self.now() >= begun[specs[0].label].until or not self._put(capture, made):
+            return self._refused(capture.id, made)
+        self._note_missing(replace(capture, thumbnails={**capture.thumbnails, **made}), begun, made)
+        return made
 
     def _make(self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str) -> Mapping[str, Thumbnail]:
         from chalicelib.thumbnails.photograph import open_photograph
@@ -125,17 +125,36 @@ class Rendering:
 
     def _put(self, capture: Capture, made: Mapping[str, Thumbnail]) -> bool:
         is_replacing = any(label in capture.thumbnails for label in made)
-        wait = timedelta(seconds=self.settings.url_lifetime)
-        note = (
-            Tidying(self.settings.shelf, self.now).note_replaced(capture.id, wait) if is_replacing else None
-        )
+        # Until its last URL has run out; and never so soon that it might be an attempt under way.
+        wait = max(timedelta(seconds=self.settings.url_lifetime), ATTEMPT_OVER)
+        note = Tidying(self.settings.shelf, self.now).note_replaced(capture, wait) if is_replacing else None
         return store.put_thumbnails(capture, made, note)
 
-    def _discard(self, made: Mapping[str, Thumbnail]) -> None:
+    def _note_missing(
+        self, capture: Capture, begun: Mapping[str, Attempt], made: Mapping[str, Thumbnail]
+    ) -> None:
+        """Remembers of those that were too large to be rendered beside the others that they were."""
+        too_large = Unreadable("The photograph cannot be shown: it takes too much memory at that size.")
+        ended = {
+            label: failed(each, too_large, self.now()) for label, each in begun.items() if label not in made
+        }
+        if ended:
+            store.put_attempts(capture, ended)
+            raise too_large
+
+    def _refused(self, capture_id: str, made: Mapping[str, Thumbnail]) -> Mapping[str, Thumbnail] | None:
+        """What is left of an attempt that could not be written: nothing, and its blobs are deleted; unless it
+        was written after all, and only the answer was lost."""
+        seen = store.see(capture_id).capture
+        kept = {each.key for each in seen.thumbnails.values()} if seen else set()
+        doomed = [each.key for each in made.values() if each.key not in kept]
+        if not doomed:
+            return made
         try:
-            objects.delete(self.settings.shelf.bucket, [each.key for each in made.values()])
+            objects.delete(self.settings.shelf.bucket, doomed)
         except Exception:  # best effort: a sweep finds them
             log.exception("could not delete blobs that nobody points to")
+        return None
 
 
 def check_readable(capture: Capture) -> None:

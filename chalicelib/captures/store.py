@@ -84,10 +84,12 @@ def remove(seen: Seen, capture_id: str, stamp: str, now: datetime, others: Other
 
 
 def touch(capture: Capture, stamp: str) -> bool:
-    """Notes that a capture is as of a later event, too; False if it is no longer as it was seen."""
+    """Notes that a capture is as of a later event, too; False if it is no longer as it was seen. What failed
+    may succeed by now: the event says that the object is there."""
     row = CaptureRow(*keys.capture(capture.id))
     unseen = _unchanged(Seen(capture, capture.stamp))
-    return table.accepted(lambda: row.update(actions=[CaptureRow.stamp.set(stamp)], condition=unseen))
+    actions: list[Action] = [CaptureRow.stamp.set(stamp), CaptureRow.attempts.set({})]
+    return table.accepted(lambda: row.update(actions=actions, condition=unseen))
 
 
 def correct(before: Capture, after: Capture, others: Others | None = None) -> bool:

@@ -14,7 +14,7 @@ from pynamodb.attributes import UnicodeAttribute, UnicodeSetAttribute
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
-from chalicelib.aws import keys, table
+from chalicelib.aws import keys, objects, table
 from chalicelib.aws.table import Row, instant
 from chalicelib.captures import duplicates, store
 from chalicelib.captures.duplicates import Content
@@ -36,9 +36,11 @@ TIME = timedelta(seconds=20)
 
 
 class UntidyRow(Row):
-    """The note: `contents` are the bytes (`project/sha256`) the capture held."""
+    """The note: `contents` are the bytes (`project/sha256`) the capture held, `blobs` those of its thumbnails
+    that lie where an earlier configuration had them, and no listing of today's finds them."""
 
     version = UnicodeAttribute()
+    blobs = UnicodeSetAttribute(null=True)
     contents = UnicodeSetAttribute(null=True)
 
 
@@ -59,15 +61,19 @@ class Tidying:
         """Notes, as a part of a transaction, that a capture is no longer what it was."""
         content = Content.of(before)
         held = {f"{content.project_id}/{content.sha256}"} if content else set()
-        return self._note(before.id, self.now(), held)
+        return self._note(before.id, self.now(), held, self._elsewhere(before))
 
-    def note_replaced(self, capture_id: str, wait: timedelta) -> Others:
-        """Notes, as a part of a transaction, that some blobs of a capture were replaced by others. For as
+    def note_replaced(self, before: Capture, wait: timedelta) -> Others:
+        """Notes, as a part of a transaction, that some blobs of a capture are replaced by others. For as
         long as `wait` somebody may still hold a URL of theirs: so long the watch leaves them."""
-        return self._note(capture_id, self.now() + wait, set())
+        return self._note(before.id, self.now() + wait, set(), self._elsewhere(before))
+
+    def _elsewhere(self, before: Capture) -> set[str]:
+        keys_of = (each.key for each in before.thumbnails.values())
+        return {each for each in keys_of if not each.startswith(self.shelf.folder(before.id))}
 
     @staticmethod
-    def _note(capture_id: str, since: datetime, contents: set[str]) -> Others:
+    def _note(capture_id: str, since: datetime, contents: set[str], blobs: set[str]) -> Others:
         actions: list[Action] = [
             UntidyRow.version.set(secrets.token_hex(8)),
             UntidyRow.owner.set(keys.UNTIDY),
@@ -75,6 +81,8 @@ class Tidying:
         ]
         if contents:
             actions.append(UntidyRow.contents.add(contents))
+        if blobs:
+            actions.append(UntidyRow.blobs.add(blobs))
         row = UntidyRow(*keys.untidy(capture_id))
 
         def noted(writing: TransactWrite) -> None:
@@ -114,7 +122,7 @@ class Tidying:
         """Clears up after a capture: blobs nobody points to, claims on bytes it no longer holds. About six
         requests of the table, two of S3."""
         note = table.get(UntidyRow, keys.untidy(capture_id), consistent=True)
-        self.blobs(capture_id)
+        self.blobs(capture_id, (note.blobs if note else None) or ())
         if note is None:
             return
         left = [duplicates.leave(Content(*each.split("/")), capture_id) for each in note.contents or ()]
@@ -122,12 +130,14 @@ class Tidying:
             version = note.version
             table.accepted(lambda: note.delete(UntidyRow.version == version))
 
-    def blobs(self, capture_id: str) -> None:
-        """Deletes the blobs of a capture that nobody points to. One request of the table, two of S3."""
+    def blobs(self, capture_id: str, elsewhere: Iterable[str] = ()) -> None:
+        """Deletes the blobs of a capture that nobody points to, and those `elsewhere` that nobody points to
+        any more. One request of the table, two of S3, three with blobs elsewhere."""
         seen = store.see(capture_id)
         kept = seen.capture.thumbnails if seen.capture else {}
         # Whoever renders for the very stamp of a trace has seen less than the trace, and is refused.
         stamp = following(seen.stamp) if seen.is_removed else seen.stamp
+        objects.delete(self.shelf.bucket, sorted(set(elsewhere) - {each.key for each in kept.values()}))
         gone = thumbnails.tidy(capture_id, stamp, kept, self.shelf, self.now())
         if gone:
             log.info("%d blobs of %s that nobody points to are deleted", gone, capture_id)

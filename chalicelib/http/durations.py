@@ -2,6 +2,7 @@
 
 import re
 from datetime import time
+from decimal import Decimal
 from typing import Any
 
 from chalicelib.sessions.rules import OFF
@@ -36,28 +37,28 @@ def cut_time(value: str) -> str:
     return time.fromisoformat(value).isoformat(timespec="minutes")
 
 
-def _of_words(value: dict[Any, Any]) -> float:
+def _of_words(value: dict[Any, Any]) -> Decimal:
     known = value and value.keys() <= _WORDS.keys()
     if not known or any(type(each) not in (int, float) or not 0 <= each < 1e9 for each in value.values()):
         raise ValueError('days, hours, minutes or seconds, like {"hours": 2}')
-    total: float = sum(_WORDS[word] * number for word, number in value.items())
-    return total
+    # By their digits: in binary 1.1 hours are no whole seconds.
+    return sum((_WORDS[word] * Decimal(str(number)) for word, number in value.items()), Decimal())
 
 
-def _of_text(value: str) -> float:
-    parts, total, at = value.strip(), 0.0, 0
+def _of_text(value: str) -> Decimal:
+    parts, total, at = value.strip(), Decimal(), 0
     while at < len(parts):
         part = _PART.match(parts, at)
         if part is None:
             break
-        total += float(part[1]) * _UNITS[part[2]]
+        total += Decimal(part[1]) * _UNITS[part[2]]
         at = part.end()
     if at < len(parts) or not parts:
         raise ValueError('seconds, or a duration like "2h" or "1d 12h"')
     return total
 
 
-def _whole(total: float) -> int:
+def _whole(total: Decimal) -> int:
     if total != int(total):
         raise ValueError("whole seconds")
     return int(total)

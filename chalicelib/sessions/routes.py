@@ -75,7 +75,7 @@ def detail(ask: Ask) -> EventAnswer:
 def density(ask: Ask) -> TimelineAnswer:
     """GET: how densely the captures of a session lie, by intervals of `resolution_minutes`. One request, and
     one for each seven thousand captures; writes nothing."""
-    minutes = ask.number("resolution_minutes", 10, 1, 24 * 60)
+    minutes = ask.number("resolution_minutes", 10, 1, 31 * 24 * 60)
     session, deployment = _seen(ask)
     captures = timeline.taken_between(deployment.id, session.start, session.end)
     found = slots(session.stretch, timedelta(minutes=minutes), captures)

@@ -97,7 +97,7 @@ def _standing(
 ) -> tuple[list[Session], Iterator[Session]]:
     """The sessions from `begin` to the first one past `until`, and those beyond, not read yet."""
     if until == datetime.max:
-        return [], store.standing(deployment_id, begin)
+        return [], store.standing(deployment_id, begin, page=300)
     sessions = store.standing(deployment_id, begin, page=10)
     near = []
     for session in sessions:
@@ -148,10 +148,14 @@ def _chunks(wanted: Plan, *, even_if_empty: bool) -> Iterator[_Chunk]:
         if wanted.put or wanted.delete or even_if_empty:
             yield _Chunk(wanted.put, wanted.delete)
         return
-    for at in range(0, len(wanted.put), _ROWS):
-        yield _Chunk(wanted.put[at : at + _ROWS], [])
-    for at in range(0, len(wanted.delete), _ROWS):
-        yield _Chunk([], wanted.delete[at : at + _ROWS])
+    # In the order of time, so that sessions overlap at one place at the most, should nobody go on.
+    put = {session.id for session in wanted.put}
+    changes = sorted((*wanted.put, *wanted.delete), key=lambda session: session.start)
+    for at in range(0, len(changes), _ROWS):
+        piece = changes[at : at + _ROWS]
+        yield _Chunk(
+            [each for each in piece if each.id in put], [each for each in piece if each.id not in put]
+        )
 
 
 def _ends(

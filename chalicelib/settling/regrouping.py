@@ -25,6 +25,7 @@ from chalicelib.jobs.stages import Param, Stage
 from chalicelib.projects import tallies
 from chalicelib.sessions.effects import Effect
 from chalicelib.sessions.rules import unusable
+from chalicelib.settling import store as marks
 from chalicelib.settling.rules import Owner
 from chalicelib.settling.service import Budget, Settling
 
@@ -92,11 +93,11 @@ class Regrouping:
         while left:
             state = self._settle(left[0], report, time_is_up)
             if state == "done":
-                _conclude(left[0], report)
-                left = left[1:]
-                report.progress(_STAGE, 0.99 * (1 - len(left) / cursor["total"]))
+                left = left[1:] or _marked(report)
+                report.progress(_STAGE, max(0.99 * (1 - len(left) / cursor["total"]), 0.0))
             if left and (state == "busy" or time_is_up()):
                 return {**cursor, "left": left}
+        _conclude(_deployments(report), report)
         return None
 
     def _settle(self, deployment_id: str, report: Report, time_is_up: TimeIsUp) -> str:
@@ -112,8 +113,7 @@ class Regrouping:
 
 
 def _begin(report: Report) -> dict[str, Any]:
-    left = [report.deployment_id] if report.deployment_id else list(_of_project(report.project_id))
-    before = 0
+    left, before = _deployments(report), 0
     for each in _all(left):
         before += each.counts.sessions_count
         for warning in unusable(each.rule_settings, each.inherited.rule):
@@ -127,17 +127,30 @@ def _count(effect: Effect, report: Report) -> None:
         report.count(_STAGE, key, getattr(effect, counted))
 
 
-def _conclude(deployment_id: str, report: Report) -> None:
-    """Tells how the deployment stands. A recount of its dated captures shows whether any is in no session."""
-    counts = deployments.find(deployment_id, consistent=True).counts
-    dated = timeline.dated_count(deployment_id)
-    report.count(_STAGE, "events_after", counts.sessions_count)
-    report.count(_STAGE, "captures_missing_timestamp", counts.undated_count)
-    report.count(_STAGE, "ungrouped_captures", max(0, dated + counts.undated_count - counts.captures_count))
+def _conclude(deployment_ids: Sequence[str], report: Report) -> None:
+    """Tells how the deployments stand. A recount of dated captures shows whether any is in no session."""
+    for each in _all(deployment_ids):
+        counts = each.counts
+        dated = timeline.dated_count(each.id)
+        report.count(_STAGE, "events_after", counts.sessions_count)
+        report.count(_STAGE, "captures_missing_timestamp", counts.undated_count)
+        report.count(
+            _STAGE, "ungrouped_captures", max(0, dated + counts.undated_count - counts.captures_count)
+        )
+
+
+def _deployments(report: Report) -> list[str]:
+    return [report.deployment_id] if report.deployment_id else list(_of_project(report.project_id))
+
+
+def _marked(report: Report) -> list[str]:
+    """Those of the job's deployments that are marked by now: some may have been since it passed them. One
+    request for each."""
+    return [each for each in _deployments(report) if marks.of_owner(Owner("DEPLOYMENT", each))]
 
 
 def _all(deployment_ids: Sequence[str]) -> list[Deployment]:
-    found = table.get_many(map(reading.wanted, deployment_ids))
+    found = table.get_many(map(reading.wanted, deployment_ids), consistent=True)
     return [each for known in deployment_ids if (each := reading.among(found, known))]
 
 

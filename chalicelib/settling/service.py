@@ -35,6 +35,10 @@ ROUNDS = 20
 WATCHED = 100
 """How many owners the watch settles in one run."""
 
+POSTPONED = timedelta(minutes=1)
+LONGEST_POSTPONED = timedelta(hours=6)
+"""How long the watch leaves a mark that waits for a job: twice as long each time it finds it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -84,10 +88,19 @@ class Settling:
         """Settles what was marked longer ago than a lease lasts; returns how many owners that were."""
         owners = store.older_than(self.now() - lease.LIFETIME - timedelta(seconds=5), WATCHED)
         for owner in owners:
-            _tried(self._owner, owner)
+            _tried(self._again, owner)
         return len(owners)
 
-    def _owner(self, owner: Owner, marks: list[Mark] | None = None) -> None:
+    def _again(self, owner: Owner) -> None:
+        """Settles an owner for the watch. What waits for a job goes to the end of the line, ever further: a
+        large project must not hide the others, nor a job that fails be started every minute."""
+        waiting = self._owner(owner)
+        if waiting:
+            wait = min(POSTPONED * (1 << min(waiting.deferrals, 20)), LONGEST_POSTPONED)
+            store.postpone(waiting, self.now() + wait)
+
+    def _owner(self, owner: Owner, marks: list[Mark] | None = None) -> Mark | None:
+        """Settles what is marked of an owner; returns the mark that is left to a job, if there is one."""
         # Marks are known before the lease is taken, which reads the owner's row: what is settled for a mark
         # is settled by rules at least as new as the mark.
         for number in range(ROUNDS):
@@ -95,9 +108,10 @@ class Settling:
             parts, whole = store.split(marks)
             if whole and not parts and owner.kind == "DEPLOYMENT":
                 self.defer(owner)
-                return
+                return whole
             if not marks or not self._round(owner, marks):
-                return
+                return None
+        return None
 
     def _round(self, owner: Owner, marks: list[Mark], told: Callable[[Effect], None] | None = None) -> bool:
         """Settles once under the lease; False if another has it, or there is no such owner. A mark on all of
@@ -133,7 +147,7 @@ class Settling:
         _remove(held, parts, proven=settled.writes(held) > before)
 
 
-def _tried(settle: Callable[[Owner], None], owner: Owner) -> None:
+def _tried(settle: Callable[[Owner], object], owner: Owner) -> None:
     try:
         settle(owner)
     except Exception:  # the mark is in the table: the watch tries again, and the batch goes on

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from pynamodb.attributes import NumberSetAttribute, UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, NumberSetAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from chalicelib.aws import keys, table
@@ -17,9 +17,11 @@ _PREFIX = "UNSETTLED#"
 
 
 class MarkRow(Row):
-    """A mark. `version` is new with every marking; `start`: how far settling all has come."""
+    """A mark. `version` is new with every marking; `start`: how far settling all has come; `deferrals`: how
+    often the watch has found it waiting for a job."""
 
     version = UnicodeAttribute()
+    deferrals = NumberAttribute(null=True)
     hours = NumberSetAttribute(null=True)
     start = Moment(null=True)
 
@@ -33,6 +35,7 @@ class Mark:
     version: str
     hours: frozenset[int]
     start: datetime | None
+    deferrals: int = 0
 
 
 def put(touched: Touched, now: datetime) -> dict[Owner, list[Mark]]:
@@ -78,6 +81,14 @@ def move_on(mark: Mark, start: datetime) -> bool:
     return table.accepted(lambda: row.update(actions=actions, condition=MarkRow.version == mark.version))
 
 
+def postpone(mark: Mark, moment: datetime) -> None:
+    """Lets the watch pass over a mark until it is `moment`, unless it was renewed since it was read."""
+    pk, sk = keys.mark(mark.owner.pk, mark.part)
+    row, rank = MarkRow(pk, sk), keys.mark_rank(mark.owner.pk, mark.part, instant(moment))
+    actions: list[Action] = [MarkRow.rank.set(rank), MarkRow.deferrals.set(mark.deferrals + 1)]
+    table.accepted(lambda: row.update(actions=actions, condition=MarkRow.version == mark.version))
+
+
 def older_than(moment: datetime, limit: int) -> list[Owner]:
     """Up to `limit` owners of marks made before `moment`, the oldest first. One request per thousand marks,
     ten at the most: an owner with very many marks must not hide the others."""
@@ -106,6 +117,7 @@ def _mark(row: MarkRow) -> Mark:
         version=row.version,
         hours=frozenset(int(hour) for hour in row.hours or ()),
         start=row.start,
+        deferrals=int(row.deferrals or 0),
     )
 
 

@@ -1,14 +1,20 @@
 """The many kinds of pixels photographs have, made sRGB. Pure."""
 
+from functools import lru_cache
 from io import BytesIO
 from typing import cast
 
-from PIL import Image, ImageCms
+from PIL import Image, ImageChops, ImageCms
 
 _WORKING_MODES = {
     "1": "L", "P": "RGB", "PA": "RGBA", "LA": "RGBA", "La": "RGBA", "RGBa": "RGBA", "RGBX": "RGB",
     "YCbCr": "RGB", "HSV": "RGB",
 }  # fmt: skip
+
+_PROBES = [(grey, grey, grey) for grey in range(0, 256, 15)] + [
+    (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255), (160, 90, 40),
+]  # fmt: skip
+_SAME = 3
 
 
 def workable(image: Image.Image) -> Image.Image:
@@ -29,11 +35,9 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     try:
         if image.mode == "LAB":
             return _converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-        if profile:
+        if profile and not (image.mode in ("RGB", "YCbCr") and _is_srgb(profile)):
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
-            # Nearly all profiles are sRGB's own; CMYK has none by that name.
-            if "sRGB" not in (ImageCms.getProfileDescription(source) or ""):
-                return _converted(image.convert("RGB") if image.mode == "YCbCr" else image, source)
+            return _converted(image.convert("RGB") if image.mode == "YCbCr" else image, source)
     except (ImageCms.PyCMSError, OSError, ValueError):
         # A broken profile, or one of other channels than the picture: without it colours are a little off.
         pass
@@ -59,6 +63,17 @@ def _stretched(image: Image.Image) -> Image.Image:
     else:
         factor, base = 1 / 257, 0.0
     return deep.point(lambda value: value * factor - base * factor).convert("L")
+
+
+@lru_cache(maxsize=64)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile means the colours sRGB means, whatever it is called: nearly all do. Raises what
+    ImageCms raises."""
+    strip = Image.new("RGB", (len(_PROBES), 1))
+    strip.putdata(_PROBES)
+    shown = _converted(strip, ImageCms.ImageCmsProfile(BytesIO(profile)))
+    differences = cast(tuple[tuple[int, int], ...], ImageChops.difference(strip, shown).getextrema())
+    return all(most <= _SAME for _, most in differences)
 
 
 def _converted(image: Image.Image, source: ImageCms.ImageCmsProfile) -> Image.Image:

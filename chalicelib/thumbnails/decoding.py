@@ -20,6 +20,10 @@ _END_OF_IMAGE = b"\xff\xd9"
 Box = tuple[float, float, float, float]
 
 
+class TooLarge(Unreadable):
+    """So large a thumbnail takes too much memory; a smaller one may not. Ends within this room."""
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What was decoded, as it is stored.
@@ -109,6 +113,6 @@ def _scale(image: JpegImagePlugin.JpegImageFile, photograph: Photograph, size: t
     most = photograph.limits.max_decode_bytes
     while jpeg_bytes(image, photograph.data, scale) > most:
         if scale == COARSEST_SCALE or spare < 2 * scale:
-            raise Unreadable(f"{size[0]}×{size[1]} pixels of it take more memory than there is to decode")
+            raise TooLarge(f"{size[0]}×{size[1]} pixels of it take more memory than there is to decode")
         scale *= 2
     return scale

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from chalicelib.aws import objects
+from chalicelib.errors import Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails.rules import (
     Blob,
@@ -25,15 +26,25 @@ def make(
     photograph: "Photograph", version: str, specs: Sequence[ThumbnailSpec], bucket: str, place: str
 ) -> tuple[dict[str, Thumbnail], bool]:
     """Renders `specs` from one decoding and keeps the blobs at `place` (see `Shelf`). One S3 request each.
+    Of several, those that would take too much memory are left out.
 
     Returns what the capture is to remember, by label, and whether the photograph's pixels were cut off.
     Raises Unreadable if nothing of them can be decoded.
     """
     from chalicelib.thumbnails import codec
+    from chalicelib.thumbnails.decoding import TooLarge
 
-    rendered = codec.render(photograph, specs)
+    left = sorted(specs, key=lambda spec: spec.width)
+    while True:
+        try:
+            rendered = codec.render(photograph, left)
+            break
+        except TooLarge as error:
+            if len(left) == 1:
+                raise Unreadable(error.detail) from error
+            left.pop()
     made = {}
-    for spec in specs:
+    for spec in left:
         rendition = rendered.renditions[spec.label]
         digest = hashlib.sha256(rendition.data).hexdigest()
         key = place + blob_name(spec.label, digest, spec.format)

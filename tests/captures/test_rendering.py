@@ -12,18 +12,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError
 from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph, watch
 from meter import Meter
 from PIL import Image
 from world import Assassin, Killed, a_deployment, a_project
 
+from chalicelib import wiring
 from chalicelib.aws import clock, objects
+from chalicelib.aws.table import Row
 from chalicelib.captures import corrections, store
 from chalicelib.captures.rendering import Rendering
 from chalicelib.captures.rules import Capture, Seen, following
+from chalicelib.captures.tidying import Tidying
 from chalicelib.errors import Busy, Conflict, NotFound, SourceGone, SourceSlow, StorageFault, Unreadable
 from chalicelib.settings import settings
 from chalicelib.thumbnails.attempts import CLAIM, SOONEST
+from chalicelib.thumbnails.photograph import DEFAULT_LIMITS, open_photograph
 from chalicelib.thumbnails.rules import DEFAULT_SPECS, Thumbnail
 
 NAME = "20260609_213000.jpg"
@@ -83,6 +88,24 @@ def meanwhile(action: Any, moment: str = "before-call.s3.PutObject") -> Iterator
     yield
     events.unregister(moment, strike)
     assert not actions, "nobody came by"
+
+
+@contextmanager
+def answer_lost(number: int) -> Iterator[None]:
+    """The answer to the update number `number` (from 0) is lost, and the client repeats it."""
+    session = Row._get_connection().connection.client._endpoint.http_session
+    send, seen = session.send, itertools.count()
+
+    def lose(request: Any) -> Any:
+        answer = send(request)
+        if b"UpdateItem" in request.headers["X-Amz-Target"] and next(seen) == number:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return answer
+
+    session.send = lose
+    yield
+    session.send = send
+    assert next(seen) > number + 1, "nothing was repeated"
 
 
 def cold(bucket: Bucket, data: bytes | None = None) -> Capture:
@@ -289,8 +312,98 @@ class TestChangesMeanwhile:
         # A blob that was written and never pointed to is left for a sweep, and nothing else is.
         assert len(bucket.blobs()) == (2 if (turn, afterwards) in ((1, True), (2, False)) else 1)
 
+    def test_an_answer_that_is_lost_deletes_nothing_that_is_pointed_to(self, real_bucket: Bucket) -> None:
+        """The request was carried out, and its repetition is refused: its own blob is on the capture."""
+        capture = cold(real_bucket)
+        with answer_lost(number=1):
+            made = rendering().fresh(capture, SMALL)
+        assert present(capture).thumbnails == {"small": made}
+        assert real_bucket.blobs() == {made.key}
+
+    def test_a_replaced_blob_is_deleted_however_short_its_urls_live(self, bucket: Bucket) -> None:
+        capture = cold(bucket)
+        rendering().fresh(capture, SMALL)
+        [new] = rendering(url_lifetime=60).anew(present(capture), [SMALL]).values()
+        assert watch(30) == 0
+        assert watch(70) == 1
+        assert bucket.blobs() == {new.key}
+
+    @pytest.mark.parametrize("how", ["removed", "replaced", "rendered anew"])
+    def test_blobs_under_an_earlier_prefix_are_deleted_too(
+        self, bucket: Bucket, how: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ingest(bucket.put(NAME, photograph(320, 240)))
+        assert len(bucket.blobs()) == 2
+        monkeypatch.setenv("NIGHTJAR_THUMBNAILS", '{"prefix": "thumbs/"}')
+        settings.cache_clear()
+        wiring.ingest.cache_clear()
+        try:
+            if how == "removed":
+                ingest(bucket.remove(NAME))
+            elif how == "replaced":
+                ingest(bucket.put(NAME, photograph(320, 240, shade=9)))
+            else:
+                rendering().anew(capture_in(bucket.deployment, NAME), [SMALL, MEDIUM])
+                Tidying(settings().shelf, lambda: clock.now() + timedelta(hours=2)).overdue()
+            assert bucket.blobs() == set()
+            left = bucket.s3.list_objects_v2(Bucket=THUMBNAILS).get("Contents", ())
+            assert len(left) == (0 if how == "removed" else 2)
+        finally:
+            monkeypatch.undo()
+            settings.cache_clear()
+            wiring.ingest.cache_clear()
+
 
 class TestFailures:
+    def test_the_storage_that_refuses_a_blob_is_told_of(self, bucket: Bucket) -> None:
+        capture = cold(bucket)
+
+        def refuse() -> None:
+            raise ClientError({"Error": {"Code": "SlowDown", "Message": "x"}}, "PutObject")
+
+        with meanwhile(refuse), pytest.raises(StorageFault, match="SlowDown"):
+            rendering().fresh(capture, SMALL)
+        with pytest.raises(StorageFault, match="SlowDown"):
+            rendering().fresh(present(capture), SMALL)
+
+    def test_the_storage_that_will_not_tell_of_a_blob_is_told_of(self, bucket: Bucket) -> None:
+        capture = cold(bucket)
+        rendering().fresh(capture, SMALL)
+
+        def refuse() -> None:
+            raise ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadObject")
+
+        with meanwhile(refuse, "before-call.s3.HeadObject"), pytest.raises(StorageFault, match="403"):
+            rendering().verified(present(capture), SMALL)
+
+    def test_the_same_bytes_put_again_end_a_failure(self, bucket: Bucket) -> None:
+        capture = cold(bucket)
+        bucket.s3.delete_object(Bucket=PHOTOS, Key=capture.facts.key)
+        with pytest.raises(SourceGone):
+            rendering().fresh(capture, SMALL)
+        ingest(bucket.put(NAME, photograph(320, 240)))
+        assert rendering().fresh(present(capture), SMALL).width == 240
+
+    def test_a_size_that_takes_too_much_memory_stops_no_smaller_one(
+        self, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = io.BytesIO()
+        noise = Image.effect_noise((1200, 900), 40).convert("RGB")
+        noise.save(file, "JPEG", progressive=True, subsampling=0)
+        capture = cold(bucket, file.getvalue())
+        # Coefficients of 7 MB, and 5 bytes for each pixel that is decoded.
+        limits = replace(DEFAULT_LIMITS, max_decode_bytes=8_000_000)
+        monkeypatch.setattr("chalicelib.thumbnails.photograph.DEFAULT_LIMITS", limits)
+        monkeypatch.setattr(open_photograph, "__defaults__", (limits,))
+        wide = replace(LARGE, width=1000)
+        with pytest.raises(Unreadable, match="too much memory"):
+            rendering().anew(capture, [SMALL, wide])
+        assert set(present(capture).thumbnails) == {"small"}
+        assert set(present(capture).attempts) == {"large"}
+        with asked_of_s3() as sent, pytest.raises(Unreadable):
+            rendering().fresh(present(capture), wide)
+        assert sent == []
+
     def test_a_thousand_viewers_of_a_broken_photograph_cost_one_attempt(self, bucket: Bucket) -> None:
         capture = self.broken(bucket)
         with asked_of_s3() as sent, Meter() as meter:

@@ -118,7 +118,7 @@ class TestTimeline:
         [only] = api.get(f"/events/{first.id}/timeline?resolution_minutes=1440")[1]["data"]
         assert only["captures_count"] == 6
 
-    @pytest.mark.parametrize("minutes", ["0", "-5", "x", "1.5", "1441"])
+    @pytest.mark.parametrize("minutes", ["0", "-5", "x", "1.5", "44641"])
     def test_a_resolution_that_is_none_is_refused(self, station: Deployment, api: Api, minutes: str) -> None:
         [first, *_] = standing(station)
         status, told = api.get(f"/events/{first.id}/timeline?resolution_minutes={minutes}")
@@ -227,6 +227,8 @@ class TestSettings:
             ("1d 12h", 129_600),
             ("90m", 5400),
             ("0.5h", 1800),
+            ("1.1h", 3960),
+            ({"hours": 8.3}, 29_880),
             ({"hours": 2}, 7200),
             ({"hours": 1, "minutes": 30}, 5400),
             (None, None),

@@ -8,6 +8,7 @@ import pytest
 from desk import Desk, Headsman, running
 from world import Killed, World, a_deployment, a_project, add_captures, standing
 
+from chalicelib.aws import stream
 from chalicelib.captures import timeline
 from chalicelib.deployments import service as deployments
 from chalicelib.deployments import settled
@@ -18,7 +19,7 @@ from chalicelib.jobs.rules import Job
 from chalicelib.projects import service as projects
 from chalicelib.projects.rules import Project
 from chalicelib.sessions.grouping import group
-from chalicelib.settling import regrouping
+from chalicelib.settling import regrouping, rules
 from chalicelib.settling import store as marks
 from chalicelib.settling.rules import Owner
 from chalicelib.settling.service import Settling
@@ -172,6 +173,27 @@ def test_several_changes_before_the_job_begins_are_one_job(bench: Bench) -> None
     check(deployment)
 
 
+def test_a_deployment_that_the_job_has_passed_and_is_marked_again_is_done_again(bench: Bench) -> None:
+    project = a_project()
+    stations = [a_deployment(project, name=f"{n}") for n in range(3)]
+    for station in stations:
+        add_captures(station, TWO_BURSTS)
+    bench.settle()
+    bench.change(project, session_time_gap_seconds=4 * 3600)
+    bench.world.drain()
+    while all(marks.of_owner(Owner("DEPLOYMENT", station.id)) for station in stations):
+        bench.desk.turn()
+    bench.change(project, session_time_gap_seconds=2 * 3600)
+    bench.world.drain()
+    beside = regrouping.ask(bench.desk.jobs, project.id, None)
+    assert bench.desk.job(beside.id).config == {"beside": True}
+    bench.desk.drain()
+    assert running() == []
+    for station in stations:
+        check(station)
+    assert len(bench.made(project)) == 2
+
+
 def test_a_change_while_the_job_is_at_work_is_settled_too(bench: Bench) -> None:
     project = a_project()
     stations = [a_deployment(project, name=f"{n}") for n in range(4)]
@@ -186,6 +208,51 @@ def test_a_change_while_the_job_is_at_work_is_settled_too(bench: Bench) -> None:
     bench.settle()
     for station in stations:
         check(station)
+
+
+class TestTheWatch:
+    def later(self, bench: Bench, minutes: int) -> None:
+        """The watch, that much later, and the jobs it starts."""
+        ahead = lambda: bench.world.now() + timedelta(minutes=minutes)  # noqa: E731
+        Settling(ahead, lambda owner: regrouping.ensure(bench.desk.jobs, owner)).overdue()
+        bench.desk.drain()
+
+    def test_a_large_project_that_waits_for_its_job_hides_no_other(self, bench: Bench) -> None:
+        project, other = a_project(), a_deployment(a_project())
+        for number in range(101):
+            a_deployment(project, name=f"{number}")
+        bench.settle()
+        bench.change(project, session_time_gap_seconds=4 * 3600)
+        bench.world.drain()
+        add_captures(other, TWO_BURSTS)
+        found = stream.changes({"Records": bench.world.records()})
+        touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in found)
+        marks.put(touched, bench.world.now())  # and then whoever marked died
+        queue, bench.desk.queue = bench.desk.queue, []
+        for minutes in (2, 3):
+            self.later(bench, minutes)
+        assert len(standing(other)) == 2
+        bench.desk.queue = queue
+
+    def test_a_regroup_that_fails_is_started_again_ever_more_rarely(self, bench: Bench) -> None:
+        project = a_project()
+        deployment = a_deployment(project)
+        add_captures(deployment, TWO_BURSTS)
+        bench.settle()
+        bench.change(deployment, session_time_gap_seconds=4 * 3600)
+        bench.world.drain()
+        bench.desk.queue.clear()
+        for minutes in range(2, 62):
+            for job in bench.made(project):
+                if job.is_running:
+                    bench.desk.jobs.cancel(job.id)
+            bench.desk.queue.clear()
+            ahead = lambda minutes=minutes: bench.world.now() + timedelta(minutes=minutes)  # noqa: E731
+            Settling(ahead, lambda owner: regrouping.ensure(bench.desk.jobs, owner)).overdue()
+        assert 3 <= len(bench.made(project)) <= 8
+        bench.desk.drain()
+        self.later(bench, 60 * 8)
+        check(deployment)
 
 
 class TestAskedFor:

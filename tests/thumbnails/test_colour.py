@@ -307,3 +307,27 @@ def test_a_webp_holds_nothing_but_pixels() -> None:
     data = rendered(encoded(picture, icc_profile=swapped_profile(), **picture.info), 90, "webp")
     assert data[12:16] == b"VP8 "
     assert len(data) == 20 + int.from_bytes(data[16:20], "little")
+
+
+def linear_profile() -> bytes:
+    """sRGB's own profile, by its name, with straight lines for its curves."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    tags = int.from_bytes(profile[128:132])
+    for at in range(132, 132 + 12 * tags, 12):
+        if profile[at : at + 4] in (b"rTRC", b"gTRC", b"bTRC"):
+            start, size = int.from_bytes(profile[at + 4 : at + 8]), int.from_bytes(profile[at + 8 : at + 12])
+            gamma_1 = b"para" + bytes(8) + (65536).to_bytes(4)
+            profile[start : start + size] = gamma_1.ljust(size, b"\0")
+    return bytes(profile)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_a_profile_is_judged_by_its_colours_not_by_its_name(form: str) -> None:
+    profile = linear_profile()
+    assert "sRGB" in ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile)))
+    dark = Image.new("RGB", (64, 48), (55, 55, 55))
+    out = BytesIO()
+    dark.save(out, form, icc_profile=profile, quality=95)
+    [made] = render(open_photograph(out.getvalue()), [ThumbnailSpec("a", 64)]).renditions.values()
+    shown = Image.open(BytesIO(made.data)).convert("RGB").getpixel((9, 9))
+    assert all(abs(value - 128) <= 2 for value in shown)  # type: ignore[union-attr]

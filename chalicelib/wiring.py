@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from chalicelib.aws import clock
 from chalicelib.captures.tidying import Tidying
 from chalicelib.failures.service import Failing
+from chalicelib.jobs.rules import STEP
 from chalicelib.jobs.types import jobs
 from chalicelib.jobs.working import Working
 from chalicelib.settings import settings
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from chalicelib.ingest.service import Ingest
 
 log = logging.getLogger("nightjar")
-
-STEP_SECONDS = 30
-"""The longest a step of a job works: short, so that a long job leaves room for others between its steps."""
 
 
 @cache
@@ -58,7 +56,7 @@ def working() -> Working:
 def step(message: str, seconds_left: float) -> None:
     """Does what a message of the jobs queue asks for: a step of a job."""
     asked = json.loads(message)
-    end = time.monotonic() + min(STEP_SECONDS, seconds_left * 2 / 3)
+    end = time.monotonic() + min(STEP.total_seconds(), seconds_left * 2 / 3)
     working().step(asked["job"], asked["step"], lambda: time.monotonic() >= end)
 
 

@@ -57,12 +57,17 @@ def follow(client: Client, job_id: str, console: Console, sleep: Callable[[float
 
 def where(client: Client, job_id: str) -> str:
     """Where a job can be looked at."""
-    return f"How far it is: GET {client.server}/api/v2/jobs/{job_id}"
+    return f"How far it is: GET {client.server}/api/v2/jobs/{job_id}, or `nightjar jobs watch {job_id}`."
 
 
 def status_of(job: Job) -> str:
     """Its status, as the server names it."""
     return str(job.get("status", ""))
+
+
+def share_of(job: Job) -> float:
+    """How much of it is done, 0 to 1; 1 only if it has succeeded."""
+    return float(job.get("progress", {}).get("summary", {}).get("progress") or 0.0)
 
 
 def counts_of(job: Job) -> dict[str, int]:
@@ -82,7 +87,7 @@ class _Bar(Progress):
         self._bar = self.add_task("", total=None, told="")
 
     def tell(self, job: Job) -> None:
-        share, name = _share(job), Text(shown(str(job.get("name") or job.get("id"))))
+        share, name = share_of(job), Text(shown(_title(job)))
         self.update(self._bar, description=name.markup, completed=share, told=_told(job))
         if share:
             self.update(self._bar, total=1.0)
@@ -108,16 +113,21 @@ class _Lines:
         if now - self._last < PLAIN_LINE_SECONDS or status_of(job) in FINAL:
             return
         self._last = now
-        self._console.print(Text(f"{_share(job):.0%}, {_told(job)}".removesuffix(", ")))
+        self._console.print(Text(f"{share_of(job):.0%}, {_told(job)}".removesuffix(", ")))
 
 
-def _share(job: Job) -> float:
-    return float(job.get("progress", {}).get("summary", {}).get("progress") or 0.0)
+def _title(job: Job) -> str:
+    """Its name and, of one with several stages, the stage it is at."""
+    name, stages = str(job.get("name") or job.get("id")), job.get("progress", {}).get("stages", ())
+    at = next((each.get("name") for each in stages if each.get("status") != "SUCCESS"), None)
+    return f"{name}: {at}" if at and len(stages) > 1 else name
 
 
 def _told(job: Job) -> str:
     """What it waits for, or how long it takes."""
-    if status_of(job) in ("CREATED", "PENDING", "RETRY"):
+    if status_of(job) == "CREATED":
+        return "not started"
+    if status_of(job) in ("PENDING", "RETRY"):
         return "waiting for a worker"
     if status_of(job) == "CANCELING":
         return "being cancelled"

@@ -1,7 +1,7 @@
 """A desk to try jobs at: a queue that can be looked into, a clock that can be put forward, a type of job that
 does one row after the other, and a killer who strikes at a certain request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -94,10 +94,12 @@ class Desk:
     queue: list[dict[str, Any]] = field(default_factory=list)
     ahead: timedelta = timedelta()
     pieces: int = PIECES
+    more: Sequence[JobType[Any]] = ()
 
     def __post_init__(self) -> None:
         regroup = regroup_with(lambda: now() + self.ahead, self._sleep)
-        self.jobs = Jobs({**TYPES, regroup.key: regroup}, lambda: now() + self.ahead, self._send)
+        types = {**TYPES, **{each.key: each for each in (regroup, *self.more)}}
+        self.jobs = Jobs(types, lambda: now() + self.ahead, self._send)
         self.working = Working(self.jobs)
 
     def _sleep(self, seconds: float) -> None:

@@ -35,6 +35,10 @@ FINAL: frozenset[Status] = frozenset({"SUCCESS", "FAILURE", "REVOKED"})
 RUNNING: frozenset[Status] = frozenset({"PENDING", "STARTED", "RETRY", "CANCELING"})
 """Queued or being worked on: what the watch looks at."""
 
+STEP = timedelta(seconds=10)
+"""The longest a step works before it makes room for those of other jobs. So long a job may wait for its turn,
+for each other one that runs; so long it takes to be cancelled, and between two tellings of how far it is."""
+
 LEASE = timedelta(minutes=4)
 """For which a step is its worker's alone: many times a step's time. A longer one may be done twice at once,
 which its idempotence bears, and only one of the two moves the job on."""
@@ -211,15 +215,20 @@ def resent(job: Job, now: datetime) -> Job:
     return replace(job, sent_at=now, resent=job.resent + 1)
 
 
-def is_silent(job: Job, now: datetime) -> bool:
-    """Whether a queued or running job has shown no sign of life for too long.
+def is_silent(job: Job, now: datetime, running: int) -> bool:
+    """Whether a queued or running job has shown no sign of life for too long, of so many that run.
 
-    One that nobody has begun is never given up, so it is asked after ever more seldom: the queue may be long.
+    One whose message was sent since its last sign of life waits in line, for as long as all others take for a
+    step each: it must not be taken for lost, and given up, only because they are many. One that nobody has
+    begun is never given up, so it is asked after ever more seldom.
     """
     if not job.is_running or job.is_leased(now):
         return False
+    alive, sent = job.heartbeat or job.created_at, job.sent_at or job.created_at
     patience = SILENCE if job.heartbeat else SILENCE * 2 ** min(job.resent, 4)
-    return now - max(job.heartbeat or job.created_at, job.sent_at or job.created_at) > patience
+    if sent >= alive:
+        patience += STEP * running
+    return now - max(alive, sent) > patience
 
 
 def silence(job: Job, now: datetime) -> str:
@@ -251,5 +260,5 @@ def status_label(job: Job) -> str:
     if job.status in ("CREATED", "PENDING"):
         return "Waiting to start"
     if job.status in ("STARTED", "RETRY", "SUCCESS"):
-        return f"{int(job.progress * 100)}% complete"
+        return f"{job.progress:.0%} complete"
     return job.status.capitalize()

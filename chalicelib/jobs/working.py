@@ -63,8 +63,8 @@ class Working:
 
     def overdue(self) -> int:
         """Asks after queued and running jobs that show no sign of life; returns how many those were."""
-        now = self.jobs.now()
-        silent = [job for job in store.running() if rules.is_silent(job, now)]
+        now, running = self.jobs.now(), list(store.running())
+        silent = [job for job in running if rules.is_silent(job, now, len(running))]
         for job in silent:
             try:
                 self._rouse(job)

@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from chalicelib.errors import Conflict
 from chalicelib.jobs import rules
 from chalicelib.jobs.job_type import Report
 from chalicelib.jobs.rules import FINAL, RUNNING, STATUSES, TRANSITIONS, Job
 from chalicelib.jobs.stages import Param, Stage, at, closed, opened, overall, with_value
+from chalicelib.jobs.types import TYPES
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 STAGES = (Stage("One", "one"), Stage("Two", "two"))
@@ -125,13 +127,44 @@ def test_pace_tells_what_is_left_from_what_was_done_since_it_began() -> None:
 def test_labels_read_as_antennas() -> None:
     assert rules.status_label(a_job()) == "Waiting to start"
     assert rules.status_label(a_job(status="STARTED", stages=(at(STAGES[0], 0.425),))) == "42% complete"
+    assert rules.status_label(a_job(status="STARTED", stages=(at(STAGES[0], 0.29),))) == "29% complete"
+    assert rules.status_label(a_job(status="STARTED", stages=(at(STAGES[0], 1),))) == "99% complete"
     assert rules.status_label(a_job(status="FAILURE")) == "Failure"
 
 
 def test_what_nobody_has_begun_is_asked_after_ever_more_seldom() -> None:
     waiting = a_job(status="PENDING", sent_at=NOW)
-    late = NOW + rules.SILENCE + timedelta(seconds=1)
-    assert rules.is_silent(waiting, late)
+    late = NOW + rules.SILENCE + rules.STEP + timedelta(seconds=1)
+    assert rules.is_silent(waiting, late, 1)
     again = rules.resent(waiting, late)
-    assert not rules.is_silent(again, late + rules.SILENCE)
-    assert rules.is_silent(again, late + 2 * rules.SILENCE + timedelta(seconds=1))
+    assert not rules.is_silent(again, late + 2 * rules.SILENCE, 1)
+    assert rules.is_silent(again, late + 2 * rules.SILENCE + rules.STEP + timedelta(seconds=1), 1)
+
+
+def test_who_waits_in_a_long_line_is_given_the_time_the_others_take_and_who_died_is_not() -> None:
+    second = timedelta(seconds=1)
+    begun = rules.claimed(a_job(status="PENDING", sent_at=NOW), "w", NOW + second)
+    waits = rules.advanced(begun, 1, STAGES, NOW + 2 * second)
+    line = rules.SILENCE + 60 * rules.STEP
+    assert not rules.is_silent(waits, waits.updated_at + line, 60)
+    assert rules.is_silent(waits, waits.updated_at + line + second, 60)
+    died = rules.claimed(waits, "w", NOW + 3 * second)
+    assert not rules.is_silent(died, died.updated_at + rules.LEASE - second, 60)
+    assert rules.is_silent(died, died.updated_at + rules.SILENCE + second, 60)
+    asked_after = rules.resent(died, died.updated_at + rules.SILENCE + second)
+    assert asked_after.sent_at
+    assert not rules.is_silent(asked_after, asked_after.sent_at + line, 60)
+    assert rules.is_silent(asked_after, asked_after.sent_at + line + second, 60)
+
+
+@pytest.mark.parametrize("key", sorted(TYPES))
+def test_every_type_has_a_label_stages_and_a_config_that_takes_nothing_it_does_not_know(key: str) -> None:
+    known = TYPES[key]
+    assert (known.key, bool(known.label), callable(known.step)) == (key, True, True)
+    keys = [stage.key for stage in known.stages]
+    assert len(keys) == len(set(keys)) > 0
+    assert all(stage == Stage(stage.name, stage.key, params=stage.params) for stage in known.stages)
+    with pytest.raises(ValidationError) as refused:
+        known.config.model_validate({"colour": "red"})
+    told = [(each["type"], each["loc"]) for each in refused.value.errors()]
+    assert ("extra_forbidden", ("colour",)) in told

@@ -351,6 +351,19 @@ class TestRetrying:
         desk.drain()
         assert (desk.job(job.id).status, desk.job(job.id).stages[0].value("done")) == ("SUCCESS", 5)
 
+    def test_what_the_watch_has_given_up_goes_on_where_it_stopped(self, table: str) -> None:
+        desk = Desk()
+        job = desk.start(a_project(), 5)
+        desk.turn()
+        while not desk.job(job.id).is_final:
+            desk.queue.clear()
+            assert desk.later() == 1
+        assert desk.job(job.id).status == "FAILURE"
+        again = desk.jobs.retry(job.id, resume=True)
+        assert (again.cursor, again.reason, again.resent) == (2, None, 0)
+        desk.drain()
+        assert (desk.job(job.id).status, desk.job(job.id).stages[0].value("done")) == ("SUCCESS", 5)
+
     def test_or_begins_anew(self, table: str) -> None:
         desk = Desk()
         job = desk.start(a_project(), 5)

@@ -226,6 +226,7 @@ def test_who_may_not_see_a_project_learns_nothing_of_its_jobs(jobs: Api, queue: 
     assert (status, told) == (404, jobs.get("/jobs/jaaaaaaaaaa")[1] | {"detail": told["detail"]})
     assert jobs.get(f"/jobs?project_id={project.id}")[0] == 404
     assert jobs.get("/jobs/nonsense")[0] == 404
+    assert jobs.send("POST", "/jobs", a_shift(station), headers={"X": "y"})[0] == 401
     for what in ("run", "cancel", "retry", "undo"):
         assert jobs.send("POST", f"{path}/{what}", {}, headers={"X": "y"})[0] == 401
     seen = projects.find(project.id)

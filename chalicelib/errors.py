@@ -11,6 +11,7 @@
     ├── Busy               others are at it already; again in a moment                      503
     ├── SourceGone         the object behind a capture is no longer in its bucket           404
     ├── SourceSlow         it is there, but does not come in time                           504
+    ├── SourceFault        a data source cannot be opened: its address, bucket or credentials    400
     └── StorageFault       the storage did not do as it was asked; again later              503
 
 `http/errors.py` maps each to its status, once.
@@ -74,6 +75,14 @@ class SourceGone(NightjarError):
 
 class SourceSlow(NightjarError):
     """The object behind a capture did not come in time."""
+
+
+class SourceFault(NightjarError):
+    """A data source cannot be opened. `code` says why in one word, as S3 says it where S3 does."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 class StorageFault(NightjarError):

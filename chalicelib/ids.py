@@ -1,7 +1,8 @@
 """Ids: opaque to callers, yet an id says by itself where its item lies.
 
-A deployment is `d…`, a project `p…`, a job `j…`. A capture `<deployment>-<16 chars>` and a session
-`<deployment>-s<10 chars>` carry their deployment, so that finding either is one read.
+A deployment is `d…`, a project `p…`, a job `j…`, a data source `b…` (a bucket). A capture
+`<deployment>-<16 chars>` and a session `<deployment>-s<10 chars>` carry their deployment, so that finding
+either is one read.
 """
 
 import base64
@@ -16,6 +17,7 @@ _SHAPES = {
     "deployment": re.compile(r"d[a-z2-7]{10}"),
     "capture": re.compile(r"d[a-z2-7]{10}-[a-z2-7]{16}"),
     "job": re.compile(r"j[a-z2-7]{10}"),
+    "source": re.compile(r"b[a-z2-7]{10}"),
     "session": re.compile(r"d[a-z2-7]{10}-s[a-z2-7]{10}"),
 }
 
@@ -37,6 +39,11 @@ def new_deployment_id() -> str:
 def new_job_id() -> str:
     """A fresh id of a job."""
     return "j" + _base32(secrets.token_bytes(7), 10)
+
+
+def new_source_id() -> str:
+    """A fresh id of a data source."""
+    return "b" + _base32(secrets.token_bytes(7), 10)
 
 
 def new_session_id(deployment_id: str) -> str:

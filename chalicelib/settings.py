@@ -27,6 +27,7 @@ class Settings:
     url_lifetime: int = 3600
     thumbnails: tuple[ThumbnailSpec, ...] = DEFAULT_SPECS
     thumbnails_prefix: str = "thumbnails/"
+    private_endpoints: bool = False
 
     @property
     def shelf(self) -> Shelf:
@@ -52,6 +53,7 @@ class Settings:
             max_upload_bytes=int(environment.get("NIGHTJAR_MAX_UPLOAD_BYTES", "100000000")),
             thumbnails=specs,
             thumbnails_prefix=prefix,
+            private_endpoints=environment.get("NIGHTJAR_PRIVATE_ENDPOINTS") == "allow",
         )
 
 

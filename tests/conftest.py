@@ -57,7 +57,8 @@ def dynamodb_local() -> Iterator[Engine]:
 def moto_server() -> Iterator[Engine]:
     """moto's server, on a free port."""
     engine = start_moto()
-    os.environ["AWS_ENDPOINT_URL_S3"] = os.environ["AWS_ENDPOINT_URL_SQS"] = engine.url
+    for service in ("S3", "SQS", "SSM", "STS"):
+        os.environ[f"AWS_ENDPOINT_URL_{service}"] = engine.url
     yield engine
     engine.stop()
 

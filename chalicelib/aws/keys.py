@@ -23,6 +23,7 @@ failure           FAILURE#h      FAILURE                                    FAIL
 job               JOB#j          JOB                                        PROJECT#p · JOB#<created>#j
 log line          JOB#j          LOG#<time>#xxxx
 running job       RUNNING#slot   RUNNING                                    RUNNING_JOBS · <since>#j
+data source       SOURCE#s       SOURCE                                     PROJECT#p · SOURCE#name#s
 """
 
 from datetime import datetime
@@ -49,6 +50,7 @@ DUPLICATES = "DUPLICATE#"
 UNTIDY = "UNTIDY"
 SESSIONS = "SESSION#"
 DEPLOYMENTS = "DEPLOYMENT#"
+SOURCES = "SOURCE#"
 LAST = "~"
 """Sorts after everything that may follow a prefix."""
 
@@ -223,6 +225,16 @@ def log_line(job_id: str, time: str, mark: str) -> Key:
 def running(slot: str) -> Key:
     """pk and sk of the note that a job is queued or running, and has taken that slot."""
     return f"RUNNING#{slot}", "RUNNING"
+
+
+def source(source_id: str) -> Key:
+    """pk and sk of a data source."""
+    return f"{SOURCES}{source_id}", "SOURCE"
+
+
+def source_rank(name: str, source_id: str) -> str:
+    """Data sources of a project in the order of their names."""
+    return f"{SOURCES}{_sortable(name)}#{source_id}"
 
 
 def moment(timestamp: datetime) -> str:

@@ -41,9 +41,10 @@ def change(ask: Ask) -> DeploymentAnswer:
     """PATCH: changes what is sent and nothing else."""
     body: DeploymentChange = ask.body
     deployment = _seen(ask)
-    return DeploymentAnswer.of(
-        service.change(body.applied_to(deployment), deployment.updated_at, clock.now()), ask
-    )
+    changed = body.applied_to(deployment)
+    if changed.data_source == deployment.data_source:
+        return DeploymentAnswer.of(service.change(changed, deployment.updated_at, clock.now()), ask)
+    return DeploymentAnswer.of(service.move(deployment, changed, clock.now()), ask)
 
 
 def _seen(ask: Ask) -> Deployment:

@@ -28,6 +28,9 @@ class Deployment:
     shows standard time all year. `clock_offset_seconds` says by how much the camera's clock is ahead of the
     station's local time, behind it where negative. The last two serve to tell UTC in exports; they do not
     change stored timestamps, which are what the camera showed.
+
+    `data_source` is where its photographs may be taken from: of that source the folder `data_source_subdir`,
+    and there the keys in which `data_source_regex` finds something; None for all.
     """
 
     id: str
@@ -45,6 +48,9 @@ class Deployment:
     timestamp_sources: tuple[str, ...] = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: int = 0
+    data_source: str | None = None
+    data_source_subdir: str | None = None
+    data_source_regex: str | None = None
     inherited: Inherited = Inherited()
     counts: Counts = NONE
 

@@ -21,6 +21,7 @@ from chalicelib.http.fields import (
     counted,
 )
 from chalicelib.http.routing import Ask
+from chalicelib.sources.fields import Path, Pattern
 
 
 class DeploymentMake(Body):
@@ -38,6 +39,9 @@ class DeploymentMake(Body):
     timestamp_sources: TimestampSources = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: ClockOffset = 0
+    data_source: str | None = None
+    data_source_subdir: Path | None = None
+    data_source_regex: Pattern | None = None
 
 
 class DeploymentChange(Change):
@@ -54,10 +58,13 @@ class DeploymentChange(Change):
     timestamp_sources: TimestampSources = SOURCES
     camera_observes_dst: bool = False
     clock_offset_seconds: ClockOffset = 0
+    data_source: str | None = None
+    data_source_subdir: Path | None = None
+    data_source_regex: Pattern | None = None
 
 
 class DeploymentAnswer(Counted):
-    """A deployment."""
+    """A deployment. Where its photographs come from is told only to those who may edit."""
 
     id: str
     details: str
@@ -73,12 +80,17 @@ class DeploymentAnswer(Counted):
     timestamp_sources: tuple[str, ...]
     camera_observes_dst: bool
     clock_offset_seconds: int
+    data_source: str | None
+    data_source_subdir: str | None
+    data_source_regex: str | None
+    data_source_connected: bool
     created_at: datetime
     updated_at: datetime
 
     @classmethod
     def of(cls, deployment: Deployment, ask: Ask) -> "DeploymentAnswer":
         """How a deployment is answered."""
+        may_edit = ask.principal.is_admin
         return cls(
             id=deployment.id,
             details=ask.url(f"/deployments/{deployment.id}"),
@@ -94,6 +106,10 @@ class DeploymentAnswer(Counted):
             timestamp_sources=deployment.timestamp_sources,
             camera_observes_dst=deployment.camera_observes_dst,
             clock_offset_seconds=deployment.clock_offset_seconds,
+            data_source=deployment.data_source if may_edit else None,
+            data_source_subdir=deployment.data_source_subdir if may_edit else None,
+            data_source_regex=deployment.data_source_regex if may_edit else None,
+            data_source_connected=deployment.data_source is not None,
             **counted(deployment.counts),
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,

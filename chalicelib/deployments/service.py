@@ -1,4 +1,4 @@
-"""The verbs of deployments: make, find, change."""
+"""The verbs of deployments: make, find, change, move."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -7,22 +7,33 @@ from chalicelib import ids
 from chalicelib.aws import table
 from chalicelib.deployments import store
 from chalicelib.deployments.rules import Deployment, Inherited
-from chalicelib.errors import NotFound
+from chalicelib.errors import Conflict, Invalid, NotFound
 from chalicelib.projects import tallies
 from chalicelib.projects.rules import Project
+from chalicelib.sources import service as sources
+from chalicelib.sources import using
 
 
 def make(project: Project, deployment: Deployment) -> Deployment:
-    """Makes a deployment, and opens its tally in the project. One transaction of two rows.
+    """Makes a deployment, and opens its tally in the project. One transaction of two rows, or of three with
+    that of its data source, which is read before.
 
     `deployment` comes without what it inherits. Should the project change at this very moment, settling
-    the project mends the copy.
+    the project mends the copy. Raises Invalid if the data source is none of this project.
     """
+    _check_source(deployment)
     inherited = Inherited(project.draft, project.rule_settings, project.duplicates)
     deployment = replace(deployment, inherited=inherited)
-    with table.transaction() as write:
-        store.add(write, deployment)
-        tallies.add(write, project.id, deployment.id, inherited)
+
+    def write_all() -> None:
+        with table.transaction() as write:
+            store.add(write, deployment)
+            tallies.add(write, project.id, deployment.id, inherited)
+            if deployment.data_source:
+                using.begin(write, deployment.data_source, project.id)
+
+    if not table.accepted(write_all):
+        raise Conflict("The data source has been deleted meanwhile.")
     return deployment
 
 
@@ -34,8 +45,38 @@ def find(deployment_id: str, *, consistent: bool = False) -> Deployment:
     return deployment
 
 
+def move(before: Deployment, deployment: Deployment, now: datetime) -> Deployment:
+    """As `change`, for one that also changes its data source: one transaction of at most three rows, and
+    two reads. Raises Invalid if the new one is none of its project, Conflict if anything has changed since
+    `before` was read."""
+    _check_source(deployment)
+
+    def write_all() -> None:
+        with table.transaction() as write:
+            store.move(write, replace(deployment, updated_at=now), before.updated_at)
+            if before.data_source:
+                using.end(write, before.data_source)
+            if deployment.data_source:
+                using.begin(write, deployment.data_source, deployment.project_id)
+
+    if not table.accepted(write_all):
+        raise Conflict("Someone else has changed the deployment or the data source meanwhile.")
+    return find(deployment.id, consistent=True)
+
+
+def _check_source(deployment: Deployment) -> None:
+    if deployment.data_source is None:
+        return
+    try:
+        fits = sources.find(deployment.data_source).project_id == deployment.project_id
+    except NotFound:
+        fits = False
+    if not fits:  # one of another project is told of as one that does not exist
+        raise Invalid("There is no such data source in the project.", {"data_source": "none of this project"})
+
+
 def change(deployment: Deployment, seen_at: datetime, now: datetime) -> Deployment:
-    """Writes a changed deployment, unless it changed since `seen_at`.
+    """Writes a changed deployment, unless it changed since `seen_at`. Its data source stays: see `move`.
 
     A changed rule is noticed in the stream, which has the deployment regrouped.
     """

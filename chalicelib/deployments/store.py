@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pynamodb.attributes import BooleanAttribute, ListAttribute, NumberAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, ruled, table
@@ -32,6 +33,9 @@ class DeploymentRow(LeasedRow, CountedRow, RuledRow):
     timestamp_sources: ListAttribute[str] = ListAttribute(null=True)
     camera_observes_dst = BooleanAttribute(default=False)
     clock_offset_seconds = NumberAttribute(default=0)
+    data_source = UnicodeAttribute(null=True)
+    data_source_subdir = UnicodeAttribute(null=True)
+    data_source_regex = UnicodeAttribute(null=True)
     draft = BooleanAttribute(default=False)
     inherited_gap_seconds = NumberAttribute(null=True)
     inherited_max_duration_seconds = NumberAttribute(null=True)
@@ -59,6 +63,9 @@ def add(write: TransactWrite, deployment: Deployment) -> None:
             timestamp_sources=list(deployment.timestamp_sources),
             camera_observes_dst=deployment.camera_observes_dst,
             clock_offset_seconds=deployment.clock_offset_seconds,
+            data_source=deployment.data_source,
+            data_source_subdir=deployment.data_source_subdir,
+            data_source_regex=deployment.data_source_regex,
             draft=deployment.inherited.draft,
             inherited_gap_seconds=deployment.inherited.rule.gap_seconds,
             inherited_max_duration_seconds=deployment.inherited.rule.cap_seconds,
@@ -78,17 +85,39 @@ def get(deployment_id: str, *, consistent: bool = False) -> Deployment | None:
 
 
 def update(deployment: Deployment, seen_at: datetime) -> Deployment:
-    """Writes what people may change of a deployment; counts are left alone. One request.
+    """Writes what people may change of a deployment, but for its data source; counts are left alone. One
+    request.
 
     Raises Conflict if it is no longer as it was when `updated_at` was `seen_at`.
     """
+    row = DeploymentRow(*keys.deployment(deployment.id))
+    condition = DeploymentRow.updated_at == seen_at
+    if not table.accepted(lambda: row.update(actions=_changes(deployment), condition=condition)):
+        raise Conflict("Someone else has changed the deployment meanwhile; look at it again.")
+    return deployment_of(row)
+
+
+def move(write: TransactWrite, deployment: Deployment, seen_at: datetime) -> None:
+    """As `update`, with its data source, as a part of a transaction."""
+    write.update(
+        DeploymentRow(*keys.deployment(deployment.id)),
+        actions=[
+            *_changes(deployment),
+            table.put_or_drop(DeploymentRow.data_source, deployment.data_source),
+        ],
+        condition=DeploymentRow.updated_at == seen_at,
+    )
+
+
+def _changes(deployment: Deployment) -> list[Action]:
     optional: tuple[tuple[Any, Any], ...] = (
         (DeploymentRow.description, deployment.description or None),
         (DeploymentRow.latitude, deployment.latitude),
         (DeploymentRow.longitude, deployment.longitude),
+        (DeploymentRow.data_source_subdir, deployment.data_source_subdir),
+        (DeploymentRow.data_source_regex, deployment.data_source_regex),
     )
-    row = DeploymentRow(*keys.deployment(deployment.id))
-    actions = [
+    return [
         DeploymentRow.name.set(deployment.name),
         DeploymentRow.rank.set(keys.deployment_rank(deployment.name, deployment.id)),
         DeploymentRow.timezone.set(deployment.timezone),
@@ -99,9 +128,6 @@ def update(deployment: Deployment, seen_at: datetime) -> Deployment:
         *(table.put_or_drop(attribute, value) for attribute, value in optional),
         *ruled.setting(DeploymentRow, deployment.rule_settings),
     ]
-    if not table.accepted(lambda: row.update(actions=actions, condition=DeploymentRow.updated_at == seen_at)):
-        raise Conflict("Someone else has changed the deployment meanwhile; look at it again.")
-    return deployment_of(row)
 
 
 def listed(project_id: str, limit: int, after: str | None) -> tuple[list[Deployment], str | None]:
@@ -135,6 +161,9 @@ def deployment_of(row: Any) -> Deployment:
         timestamp_sources=tuple(row.timestamp_sources or SOURCES),
         camera_observes_dst=bool(row.camera_observes_dst),
         clock_offset_seconds=int(row.clock_offset_seconds or 0),
+        data_source=row.data_source,
+        data_source_subdir=row.data_source_subdir,
+        data_source_regex=row.data_source_regex,
         inherited=Inherited(bool(row.draft), _inherited_rule(row), row.duplicates or "flag"),
         counts=counts_of(row),
     )

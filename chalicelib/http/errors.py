@@ -16,6 +16,7 @@ STATUSES: Mapping[type[errors.NightjarError], int] = {
     errors.Busy: 503,
     errors.SourceGone: 404,
     errors.SourceSlow: 504,
+    errors.SourceFault: 400,
     errors.StorageFault: 503,
 }
 
@@ -24,9 +25,12 @@ _HEADERS: Mapping[int, Mapping[str, str]] = {401: {"WWW-Authenticate": "Token"},
 
 
 def answer(error: errors.NightjarError) -> Answer:
-    """How an error is told: `{"detail": …}`, and `fields` where single fields are wrong."""
+    """How an error is told: `{"detail": …}`, `fields` where single fields are wrong, and the `code` of a data
+    source that cannot be opened."""
     content: dict[str, object] = {"detail": error.detail}
     if isinstance(error, errors.Invalid) and error.fields:
         content["fields"] = error.fields
+    if isinstance(error, errors.SourceFault):
+        content["code"] = error.code
     status = STATUSES[type(error)]
     return Answer(content, status, _HEADERS.get(status, {}))

@@ -13,12 +13,14 @@ from chalicelib.jobs import routes as jobs
 from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
 from chalicelib.settling import routes as settling
+from chalicelib.sources import routes as sources
 from chalicelib.web import routes as web
 
 ROUTES = (
     *status.ROUTES,
     *projects.ROUTES,
     *deployments.ROUTES,
+    *sources.ROUTES,
     *captures.ROUTES,
     *thumbnails.ROUTES,
     *thumbnail_jobs.ROUTES,

@@ -101,6 +101,7 @@ def environment(resources: Resources, engines: Engines) -> dict[str, str]:
         "NIGHTJAR_INGEST_DEAD_LETTERS_URL": resources.queues["IngestDeadLetters"].url,
         "NIGHTJAR_JOBS_QUEUE_URL": resources.queues["JobsQueue"].url,
         "NIGHTJAR_ENGINE": engines.title,
+        "NIGHTJAR_PRIVATE_ENDPOINTS": "allow",  # a data source may be another server on this machine
     }
 
 

@@ -228,6 +228,8 @@ def test_the_page_shows_the_photographs_of_a_night(service: Service, tmp_path: P
     assert "Tuesday, Jun 9 2026" in page
     assert "&lt;b&gt;Moths &amp; more&lt;/b&gt;" in page
     assert "<b>Moths" not in page
+    # The project's counts follow its deployment's, a moment later.
+    wait_until(lambda: service.get(f"/projects/{deployment['project_id']}")["events_count"] == 1)
     front = rendered(f"{service.url}/", tmp_path / "profile")
     assert "4 photographs · 1 session" in front
 

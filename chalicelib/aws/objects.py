@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SLOWEST = 30
 """Seconds until an object has come, all of it."""
 
-_PIECE = 1024 * 1024
+_PIECE = 64 * 1024
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 _BROKEN = (UnreachableError, HTTPClientError, IncompleteReadError)
 

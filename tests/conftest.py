@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import json
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ ENVIRONMENT = {
     "NIGHTJAR_JOBS_QUEUE_URL": "http://127.0.0.1:1/jobs",
 }
 os.environ.update(ENVIRONMENT)
+
+# Who is started in the background ignores it, and so would all that tests start, which must hear Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import boto3  # noqa: E402  (after the environment, which it reads)
 from api import TOKEN, Api  # noqa: E402

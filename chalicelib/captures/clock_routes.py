@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel, Field, model_validator
 
 from chalicelib.captures.clock_shift import SHIFT
-from chalicelib.deployments import service as deployments
+from chalicelib.deployments.asked import seen
 from chalicelib.http.fields import Body
 from chalicelib.http.routing import Ask, Route
 from chalicelib.jobs.service import Start
@@ -55,8 +55,7 @@ class ClockShiftAnswer(BaseModel):
 def shift(ask: Ask) -> ClockShiftAnswer:
     """POST: starts shifting the clock of a deployment's captures."""
     body: ClockShift = ask.body
-    deployment = deployments.find(ask.path["deployment_id"], consistent=True)
-    ask.principal.must_see(f"deployment with the id {deployment.id!r}", draft=deployment.inherited.draft)
+    deployment = seen(ask, consistent=True)
     config = {"seconds": body.by(), "start": body.scope.start, "end": body.scope.end}
     job = jobs(ask.settings).start(Start(SHIFT.key, deployment.project_id, deployment.id, config))
     return ClockShiftAnswer(

@@ -127,7 +127,7 @@ def _unshift(config: Unshift, cursor: Any, report: Report, time_is_up: TimeIsUp)
 def _moves_on(walk: _Walk, at: str, report: Report, time_is_up: TimeIsUp) -> bool:
     """Notes that the walk has come to a position; whether the step is to end there."""
     walk.after, walk.met = at, walk.met + 1
-    report.progress(_STAGE, min(walk.met / walk.total, 0.99) if walk.total else 0.0)
+    report.met(_STAGE, walk.met, walk.total, unknown=0.0)
     return time_is_up()
 
 

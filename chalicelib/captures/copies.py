@@ -38,7 +38,7 @@ def _apply(_: Apply, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
         if after is None:
             # Another job may have ended while this one still went by the old setting.
             return None if _wanted(report) == hide else {**cursor, "hide": hide}
-        report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
+        report.met(_STAGE, met, total)
         if time_is_up():
             return {"total": total, "after": after, "met": met, "hide": hide}
 

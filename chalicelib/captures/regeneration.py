@@ -108,7 +108,7 @@ def _regenerate(config: Regenerate, cursor: Any, report: Report, time_is_up: Tim
             for run in _runs(page, due, _BETWEEN_LOOKS):
                 work.do(run, due)
                 walk.after, walk.met = _position(config, run[-1]), walk.met + len(run)
-                report.progress(_STAGE, min(walk.met / walk.total, 0.99) if walk.total else 0.5)
+                report.met(_STAGE, walk.met, walk.total)
                 if time_is_up() or work.tried >= _IN_A_STEP:
                     work.close()
                     return asdict(walk)

@@ -93,7 +93,7 @@ class Sweeping:
                 counted = self._swept(stretch, dry_run=config.dry_run)
                 self._tell(report, counted)
                 met += counted["captures"]
-                report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
+                report.met(_STAGE, met, total)
                 lower, is_last = stretch.upper, stretch.is_last
                 if time_is_up():
                     # What follows upon an id is before every id that does.

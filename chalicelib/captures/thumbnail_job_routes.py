@@ -9,7 +9,6 @@ from chalicelib.captures import regeneration
 from chalicelib.captures.regeneration import MOST_NAMED, REGENERATE, Regenerate
 from chalicelib.captures.sweeping import SWEEP
 from chalicelib.deployments import service as deployments
-from chalicelib.errors import NotFound
 from chalicelib.http.fields import Body
 from chalicelib.http.routing import Ask, Route
 from chalicelib.jobs.service import Start
@@ -71,10 +70,7 @@ def _place(ask: Ask, deployment_id: str | None) -> tuple[str, str | None]:
     project = projects.find(ask.path["project_id"])
     if deployment_id is None:
         return project.id, None
-    deployment = deployments.find(deployment_id)
-    if deployment.project_id != project.id:
-        raise NotFound(f"There is no deployment with the id {deployment.id!r} in this project.")
-    return project.id, deployment.id
+    return project.id, deployments.find_in(project.id, deployment_id).id
 
 
 def _started(ask: Ask, start: Start) -> Started:

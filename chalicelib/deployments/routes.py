@@ -5,6 +5,7 @@ import re
 from chalicelib import ids
 from chalicelib.aws import clock
 from chalicelib.deployments import service, store
+from chalicelib.deployments.asked import seen
 from chalicelib.deployments.rules import Deployment
 from chalicelib.deployments.schemas import DeploymentAnswer, DeploymentChange, DeploymentMake
 from chalicelib.http import paging
@@ -34,23 +35,17 @@ def listed(ask: Ask) -> dict[str, object]:
 
 def detail(ask: Ask) -> DeploymentAnswer:
     """GET: one deployment."""
-    return DeploymentAnswer.of(_seen(ask), ask)
+    return DeploymentAnswer.of(seen(ask, consistent=True), ask)
 
 
 def change(ask: Ask) -> DeploymentAnswer:
     """PATCH: changes what is sent and nothing else."""
     body: DeploymentChange = ask.body
-    deployment = _seen(ask)
+    deployment = seen(ask, consistent=True)
     changed = body.applied_to(deployment)
     if changed.data_source == deployment.data_source:
         return DeploymentAnswer.of(service.change(changed, deployment.updated_at, clock.now()), ask)
     return DeploymentAnswer.of(service.move(deployment, changed, clock.now()), ask)
-
-
-def _seen(ask: Ask) -> Deployment:
-    deployment = service.find(ask.path["deployment_id"], consistent=True)
-    ask.principal.must_see(f"deployment with the id {deployment.id!r}", draft=deployment.inherited.draft)
-    return deployment
 
 
 ROUTES = (

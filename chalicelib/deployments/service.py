@@ -75,6 +75,14 @@ def _check_source(deployment: Deployment) -> None:
         raise Invalid("There is no such data source in the project.", {"data_source": "none of this project"})
 
 
+def find_in(project_id: str, deployment_id: str) -> Deployment:
+    """The deployment of that id, if it is the project's. Raises NotFound."""
+    deployment = find(deployment_id)
+    if deployment.project_id != project_id:
+        raise NotFound(f"There is no deployment with the id {deployment.id!r} in this project.")
+    return deployment
+
+
 def change(deployment: Deployment, seen_at: datetime, now: datetime) -> Deployment:
     """Writes a changed deployment, unless it changed since `seen_at`. Its data source stays: see `move`.
 

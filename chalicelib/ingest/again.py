@@ -52,7 +52,7 @@ def _ask_all(config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -
         met += len(capture_ids)
         if after is None:
             return None
-        report.progress(_STAGE, min(met / total, 0.99) if total else 0.5)
+        report.met(_STAGE, met, total)
         if time_is_up():
             return {"total": total, "after": after, "met": met}
 

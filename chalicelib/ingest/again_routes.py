@@ -4,9 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints, model_validator
 
-from chalicelib import ids
 from chalicelib.deployments import service as deployments
-from chalicelib.errors import NotFound
 from chalicelib.http.fields import Body
 from chalicelib.http.routing import Ask, Route
 from chalicelib.ingest import again
@@ -47,9 +45,7 @@ def many(ask: Ask) -> dict[str, object]:
         return {"queued": again.ask(body.capture_ids, ask.settings.ingest_queue_url)}
     project = projects.find(body.project_id or "")
     if body.deployment_id is not None:
-        deployment = deployments.find(ids.check("deployment", body.deployment_id))
-        if deployment.project_id != project.id:
-            raise NotFound(f"There is no deployment with the id {deployment.id!r} in this project.")
+        deployments.find_in(project.id, body.deployment_id)
     start = Start(again.READ_AGAIN.key, project.id, body.deployment_id, {"all": body.all})
     job = jobs(ask.settings).start(start)
     return {"job_id": job.id, "project_id": project.id}

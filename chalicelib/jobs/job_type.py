@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from chalicelib.errors import Invalid
 from chalicelib.jobs.rules import Job
-from chalicelib.jobs.stages import Stage, Value, at, with_value
+from chalicelib.jobs.stages import NEARLY, Stage, Value, at, with_value
 
 C = TypeVar("C", bound=BaseModel)
 
@@ -36,6 +36,11 @@ class Report:
     def progress(self, stage: str, share: float) -> None:
         """How much of a stage is done, 0 to 1; with 1 it has succeeded."""
         self._put(stage, at(self._stage(stage), share))
+
+    def met(self, stage: str, met: int, total: int | None, *, unknown: float = 0.5) -> None:
+        """As `progress`, by how many of a stage's things were met; `unknown` where nobody knows how many
+        there are. Never all of it: there may be more than were counted."""
+        self.progress(stage, min(met / total, NEARLY) if total else unknown)
 
     def set(self, stage: str, key: str, value: Value) -> None:
         """The value of one of a stage's params."""

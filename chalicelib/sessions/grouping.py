@@ -97,8 +97,9 @@ def beginning(previous: Session | None, start: datetime, rule: Rule) -> datetime
     """Where to begin when nothing before `start` has changed: there, unless what comes could belong to
     `previous`, the latest session that starts at or before it; or lies within it, though by today's rule it
     would not: it stands by an earlier one."""
-    is_past = previous is None or (previous.end < start and rule.splits(previous, start))
-    return start if is_past or previous is None else previous.start
+    if previous is None or (previous.end < start and rule.splits(previous, start)):
+        return start
+    return previous.start
 
 
 def sweep(

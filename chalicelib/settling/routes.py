@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from chalicelib import ids
-from chalicelib.deployments import service as deployments
+from chalicelib.deployments.asked import seen
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Invalid
 from chalicelib.http.fields import CapSeconds, CutTime, GapSeconds
@@ -110,7 +110,7 @@ class PreviewAnswer(BaseModel):
 
 def of_deployment(ask: Ask) -> dict[str, str]:
     """POST: has the sessions of a deployment grouped anew, as a job."""
-    deployment = _deployment(ask)
+    deployment = seen(ask)
     job = regrouping.ask(jobs(ask.settings), deployment.project_id, deployment.id)
     return {"job_id": job.id, "deployment_id": deployment.id, "project_id": deployment.project_id}
 
@@ -125,16 +125,10 @@ def of_project(ask: Ask) -> dict[str, str]:
 
 def look(ask: Ask) -> PreviewAnswer:
     """GET: what a regroup would do, by the present rule or with another `gap`, `max_duration`, `cut_time`."""
-    deployment = _deployment(ask)
+    deployment = seen(ask)
     wanted = RuleSettings(_sent(ask, "gap"), _sent(ask, "max_duration"), _sent(ask, "cut_time"))
     rule = rule_of(wanted, deployment.rule_settings, deployment.inherited.rule)
     return PreviewAnswer.of(deployment, preview(deployment, rule))
-
-
-def _deployment(ask: Ask) -> Deployment:
-    deployment = deployments.find(ask.path["deployment_id"])
-    ask.principal.must_see(f"deployment with the id {deployment.id!r}", draft=deployment.inherited.draft)
-    return deployment
 
 
 def _sent(ask: Ask, name: str) -> Any:

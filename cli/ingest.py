@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from cli import wording
 from cli.client import CallError, Client
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.wording import many, shown
@@ -43,9 +44,7 @@ def failures(as_json: bool, server: str, token: str) -> None:
     if as_json:
         click.echo(json.dumps(found, indent=2))
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
+    console = wording.console()
     if not found:
         console.print("No failures: whatever arrived was processed, or is about to be.")
         return

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cli import wording
 from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.following import FINAL, Job, counts_of, follow, share_of, status_of
@@ -76,7 +77,7 @@ def list_(
     if as_json:
         click.echo(json.dumps(told, indent=2))
         return
-    console = _console()
+    console = wording.console()
     if not told:
         console.print("No such jobs.")
         return
@@ -101,7 +102,7 @@ def watch(job_id: str, server: str, token: str) -> None:
     if status_of(job) == "CREATED":
         start = f"POST {client.server}/api/v2/{_path(job_id)}/run starts it."
         raise CannotBegin(f"The job {shown(job_id)} was made without being started: {start}")
-    _follow(client, job_id, _console())
+    _follow(client, job_id, wording.console())
 
 
 @jobs.command()
@@ -114,7 +115,7 @@ def cancel(job_id: str, server: str, token: str) -> None:
     Exit code: 0 stopped or about to be, 2 it cannot be.
     """
     job = _told(client_of(server, token), job_id, "cancel", {})
-    console = _console()
+    console = wording.console()
     if status_of(job) in FINAL:
         console.print(f"Cancelled at {share_of(job):.0%}.")
     else:
@@ -133,7 +134,7 @@ def retry(job_id: str, anew: bool, no_wait: bool, server: str, token: str) -> No
     """
     client = client_of(server, token)
     job = _told(client, job_id, "retry", {"resume": not anew})
-    console = _console()
+    console = wording.console()
     if no_wait:
         console.print(
             f"It goes on from {share_of(job):.0%}: `nightjar jobs watch {shown(job_id)}` follows it."
@@ -226,10 +227,3 @@ def _name(job: Job) -> str:
 
 def _path(job_id: str) -> str:
     return f"jobs/{path_segment(job_id)}"
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console

@@ -21,6 +21,7 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from cli import wording
 from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.ingest import ingest
@@ -76,9 +77,7 @@ def upload(
     client = client_of(server, token)
     found = _find(folder, recursive)
     deployment = _deployment(client, deployment_id)
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
+    console = wording.console()
     size = sum(photograph.size for photograph in found.photographs)
     console.print(
         Text(f"{many(len(found.photographs), 'photograph')}, {decimal(size)}, for {shown(deployment)}")

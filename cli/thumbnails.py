@@ -9,6 +9,7 @@ from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
+from cli import wording
 from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.following import Job, counts_of, follow, status_of, where
@@ -62,7 +63,7 @@ def regenerate(
         "to": _moment(end, _MIDNIGHT),
     }
     job_id = _start(client, project_id, "regenerate", body)
-    console = _console()
+    console = wording.console()
     if no_wait:
         console.print(f"Started: {job_id}. {where(client, job_id)}", soft_wrap=True)
         return
@@ -93,13 +94,13 @@ def stats(project_id: str, deployment_id: str | None, as_json: bool, server: str
     client = client_of(server, token)
     body = {"deployment": deployment_id, "dry_run": True}
     job_id = _start(client, project_id, "sweep", body)
-    counts = counts_of(_ended(client, follow(client, job_id, _console(stderr=as_json))))
+    counts = counts_of(_ended(client, follow(client, job_id, wording.console(stderr=as_json))))
     labels = _by_label(counts)
     if as_json:
         others = ("captures", "blobs", "lost", "orphans", "orphan_bytes")
         click.echo(json.dumps({**{each: counts.get(each, 0) for each in others}, "labels": labels}, indent=2))
         return
-    console = _console()
+    console = wording.console()
     console.print(_table(labels, counts))
     console.print(f"{_looked(counts)}: {_found(counts)}.")
     _advise(console, labels, counts)
@@ -119,7 +120,7 @@ def sweep(project_id: str, deployment_id: str | None, dry_run: bool, server: str
     client = client_of(server, token)
     body = {"deployment": deployment_id, "dry_run": dry_run}
     job_id = _start(client, project_id, "sweep", body)
-    console = _console()
+    console = wording.console()
     counts = counts_of(_ended(client, follow(client, job_id, console)))
     outcome = ""
     if counts.get("lost") or counts.get("orphans"):
@@ -205,10 +206,3 @@ def _advise(console: Console, labels: dict[str, dict[str, int]], counts: dict[st
 def _moment(text: str | None, time_of_day: str) -> str | None:
     """A time as the server reads it: a date alone begins in the morning, and ends at midnight."""
     return f"{text}{time_of_day}" if text and len(text) == len("2026-06-09") else text
-
-
-def _console(*, stderr: bool = False) -> Console:
-    console = Console(highlight=False, stderr=stderr)
-    if not console.is_terminal:
-        console.width = 200
-    return console

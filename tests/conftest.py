@@ -29,9 +29,12 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import boto3  # noqa: E402  (after the environment, which it reads)
 from api import TOKEN, Api  # noqa: E402
+from bucket import Bucket  # noqa: E402
 from chalice.test import Client  # noqa: E402
+from world import a_deployment, a_project  # noqa: E402
 
-from chalicelib import settings  # noqa: E402
+from chalicelib import settings, wiring  # noqa: E402
+from chalicelib.aws import queues  # noqa: E402
 from chalicelib.aws.table import Row  # noqa: E402
 from localstack.embedded.engines import Engine, start_dynamodb_local, start_moto  # noqa: E402
 
@@ -130,6 +133,31 @@ def buckets(moto_server: Engine) -> Iterator[None]:
 def s3(buckets: None, moto_server: Engine) -> Any:
     """A client of the storage, both buckets empty."""
     return boto3.client("s3", endpoint_url=moto_server.url)
+
+
+@pytest.fixture
+def bucket(table: str, s3: Any) -> Bucket:
+    """The photos bucket, and a deployment, on each engine in turn."""
+    return Bucket(s3, a_deployment(a_project()))
+
+
+@pytest.fixture
+def real_bucket(real_table: str, s3: Any) -> Bucket:
+    """The photos bucket, and a deployment, on DynamoDB Local alone."""
+    return Bucket(s3, a_deployment(a_project()))
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch, moto_server: Engine) -> Iterator[str]:
+    """The jobs queue, empty."""
+    queues._client.cache_clear()
+    sqs = boto3.client("sqs", endpoint_url=moto_server.url)
+    url = sqs.create_queue(QueueName="jobs-of-the-tests")["QueueUrl"]
+    monkeypatch.setenv("NIGHTJAR_JOBS_QUEUE_URL", url)
+    wiring.working.cache_clear()
+    yield url
+    wiring.working.cache_clear()
+    sqs.delete_queue(QueueUrl=url)
 
 
 @pytest.fixture

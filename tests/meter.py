@@ -1,6 +1,9 @@
-"""Counts what is asked of DynamoDB: every request that leaves, retries included, and its capacity units."""
+"""Counts what is asked: of DynamoDB every request that leaves, retries included, and its capacity units; of
+S3 every request."""
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,3 +39,21 @@ class Meter:
         consumed = parsed.get("ConsumedCapacity", [])
         for each in consumed if isinstance(consumed, list) else [consumed]:
             self.units += each.get("CapacityUnits", 0.0)
+
+
+@contextmanager
+def asked_of_s3() -> Iterator[list[str]]:
+    """The requests of S3 that the service makes between `with` and its end, by name."""
+    from chalicelib.aws import objects
+
+    sent: list[str] = []
+
+    def note(event_name: str, **_: Any) -> None:
+        sent.append(event_name.rpartition(".")[2])
+
+    clients = [objects._client(), objects._client(attempts=1)]
+    for client in clients:
+        client.meta.events.register("before-send.s3", note)
+    yield sent
+    for client in clients:
+        client.meta.events.unregister("before-send.s3", note)

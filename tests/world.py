@@ -4,7 +4,7 @@ the settler as Lambda would, or worse."""
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
@@ -74,6 +74,11 @@ def add_captures(deployment: Deployment, timestamps: Iterable[datetime | None]) 
         for capture in made:
             batch.save(captures.row_of(capture))
     return made
+
+
+def night(start: datetime, frames: int, minutes: int = 10) -> list[datetime]:
+    """So many moments, at equal distances."""
+    return [start + timedelta(minutes=minutes * number) for number in range(frames)]
 
 
 def standing(deployment: Deployment) -> list[Session]:

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph, watch
-from meter import Meter
+from meter import Meter, asked_of_s3
 from PIL import Image
-from world import Assassin, Killed, a_deployment, a_project
+from world import Assassin, Killed
 
 from chalicelib import wiring
 from chalicelib.aws import clock, objects
@@ -33,17 +33,6 @@ from chalicelib.thumbnails.rules import DEFAULT_SPECS, Thumbnail
 
 NAME = "20260609_213000.jpg"
 SMALL, MEDIUM, LARGE = DEFAULT_SPECS
-_events = itertools.count()
-
-
-@pytest.fixture
-def bucket(table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
-def real_bucket(real_table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
 
 
 class Clock:
@@ -55,23 +44,6 @@ class Clock:
 
     def sleep(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)
-
-
-@contextmanager
-def asked_of_s3() -> Iterator[list[str]]:
-    """The requests of S3, by name."""
-    sent: list[str] = []
-    clients = [objects._client(), objects._client(attempts=1)]
-    number = next(_events)
-    for client in clients:
-        client.meta.events.register(
-            "before-send.s3",
-            lambda event_name, **_: sent.append(event_name.rpartition(".")[2]),
-            unique_id=f"asked-{number}",
-        )
-    yield sent
-    for client in clients:
-        client.meta.events.unregister("before-send.s3", unique_id=f"asked-{number}")
 
 
 @contextmanager

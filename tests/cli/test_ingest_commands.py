@@ -1,14 +1,10 @@
 """`nightjar ingest` against the real embedded stack, whose queue has really given up."""
 
 import json
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import boto3
@@ -16,13 +12,11 @@ import pytest
 from bucket import photograph
 from click.testing import CliRunner, Result
 from events import object_created
+from running import TOKEN, Running
 
 from cli import client as client_module
-from cli.client import Client
 from cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "the token of this run"
 ELSEWHERE = "a-bucket-that-is-made-later"
 
 # What fails comes again at once, and the watch looks twice a second: a minute's wait has nothing to show.
@@ -36,27 +30,13 @@ with stack.Stack(admin_token=sys.argv[1], watch_seconds=0.5) as running:
 """
 
 
-class Running:
-    """The stack in a process of its own."""
+class Failing(Running):
+    """A stack whose queue gives up at once."""
 
     def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, TOKEN],
-            cwd=ROOT,
-            env={
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("AWS_", "NIGHTJAR_"))
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.process.stdout
-        self.url, engine, self.queue_url = self.process.stdout.readline().split()
-        self.sqs, self.s3 = (boto3.client(name, endpoint_url=engine) for name in ("sqs", "s3"))
-        self.client = Client(self.url, TOKEN)
+        super().__init__(PROGRAM)
+        [self.queue_url] = self.printed
+        self.sqs, self.s3 = (boto3.client(name, endpoint_url=self.engine) for name in ("sqs", "s3"))
 
     def send(self, body: str) -> None:
         self.sqs.send_message(QueueUrl=self.queue_url, MessageBody=body)
@@ -66,10 +46,6 @@ class Running:
 
     def nightjar(self, *arguments: str, url: str = "", token: str = TOKEN) -> Result:
         return nightjar(url or self.url, token, *arguments)
-
-    def stop(self) -> int:
-        self.process.communicate()
-        return self.process.returncode
 
 
 def nightjar(url: str, token: str, *arguments: str) -> Result:
@@ -84,8 +60,8 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Running]:
-    running = Running()
+def stack() -> Iterator[Failing]:
+    running = Failing()
     yield running
     assert running.stop() == 0
 
@@ -95,7 +71,7 @@ def no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "FIRST_PAUSE_SECONDS", 0.002)
 
 
-def test_what_the_queue_gave_up_is_listed_with_the_reason_put_back_and_passes(stack: Running) -> None:
+def test_what_the_queue_gave_up_is_listed_with_the_reason_put_back_and_passes(stack: Failing) -> None:
     assert "No failures" in stack.nightjar("failures").output
     project = stack.client.post("projects", {"name": "Moths"})
     deployment = stack.client.post("deployments", {"project_id": project["id"], "name": "Edge"})
@@ -135,7 +111,7 @@ def test_what_the_queue_gave_up_is_listed_with_the_reason_put_back_and_passes(st
     assert [each["reason"] for each in stack.failures()] == [left["reason"]]
 
 
-def test_one_clear_sentence_when_it_cannot_begin(stack: Running) -> None:
+def test_one_clear_sentence_when_it_cannot_begin(stack: Failing) -> None:
     for result, said in (
         (stack.nightjar("replay"), "Name the failures, or say --all"),
         (stack.nightjar("replay", "x", "--all"), "Name the failures, or say --all"),

@@ -8,52 +8,28 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from running import ROOT, TOKEN, Running
 
 from chalicelib.jobs.rules import FINAL, STATUSES
 from cli import client as client_module
 from cli import following
 from cli import jobs as jobs_module
-from cli.client import Client
 from cli.main import main
-
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "the token of this run"
-
-PROGRAM = """
-import sys
-from localstack.embedded import stack
-with stack.Stack(admin_token=sys.argv[1]) as running:
-    print(running.url, flush=True)
-    sys.stdin.read()
-"""
 
 
 def nightjar(url: str, *arguments: str, token: str = TOKEN) -> Result:
     return CliRunner().invoke(main, ["jobs", *arguments, "--server", url, "--token", token])
 
 
-class Running:
+class Station(Running):
     """A stack in a process of its own, with a project and a station in it."""
 
     def __init__(self) -> None:
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "NIGHTJAR_"))}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, TOKEN],
-            cwd=ROOT,
-            env=kept,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.process.stdout
-        self.url = self.process.stdout.readline().strip()
-        self.client = Client(self.url, TOKEN)
+        super().__init__()
         self.project_id = self.client.post("projects", {"name": "Moths"})["id"]
         edge = self.client.post("deployments", {"project_id": self.project_id, "name": "Edge"})
         self.deployment_id = edge["id"]
@@ -68,14 +44,10 @@ class Running:
     def status(self, job_id: str) -> str:
         return str(self.client.get(f"jobs/{job_id}")["status"])
 
-    def stop(self) -> int:
-        self.process.communicate()
-        return self.process.returncode
-
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Running]:
-    made = Running()
+def stack() -> Iterator[Station]:
+    made = Station()
     yield made
     assert made.stop() == 0
 
@@ -86,7 +58,7 @@ def no_long_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(following, "FIRST_PAUSE_SECONDS", 0.02)
 
 
-def test_a_job_is_listed_cancelled_gone_on_with_and_followed(stack: Running) -> None:
+def test_a_job_is_listed_cancelled_gone_on_with_and_followed(stack: Station) -> None:
     first = stack.make("The first", deployment_id=stack.deployment_id)
     second = stack.make("The [bold]second")
     listed = stack("list", "--project", stack.project_id)
@@ -128,7 +100,7 @@ def test_a_job_is_listed_cancelled_gone_on_with_and_followed(stack: Running) -> 
     assert "There are older ones: --limit 2 shows more." in one
 
 
-def test_from_its_beginning_and_without_waiting(stack: Running) -> None:
+def test_from_its_beginning_and_without_waiting(stack: Station) -> None:
     job_id = stack.make("Anew")
     assert stack("cancel", job_id).exit_code == 0
     told = stack("retry", job_id, "--anew", "--no-wait")
@@ -140,7 +112,7 @@ def test_from_its_beginning_and_without_waiting(stack: Running) -> None:
     assert stack.status(job_id) == "SUCCESS"
 
 
-def test_one_clear_sentence_when_it_cannot_begin(stack: Running) -> None:
+def test_one_clear_sentence_when_it_cannot_begin(stack: Station) -> None:
     done = stack.make("Done", start_now=True)
     assert stack("watch", done).exit_code == 0
     for result, said in (

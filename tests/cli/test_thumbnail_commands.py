@@ -18,47 +18,24 @@ import pytest
 from bucket import THUMBNAILS, photograph
 from click.testing import CliRunner, Result
 from rich.console import Console
+from running import ROOT, TOKEN, Running
 
 from cli import client as client_module
 from cli import following
 from cli.client import Client
 from cli.main import main
 
-ROOT = Path(__file__).resolve().parents[2]
-TOKEN = "the token of this run"
-
-PROGRAM = """
-import sys
-from localstack.embedded import stack
-with stack.Stack(admin_token=sys.argv[1]) as running:
-    print(running.url, running.engines.moto.url, flush=True)
-    sys.stdin.read()
-"""
-
 
 def nightjar(url: str, *arguments: str, token: str = TOKEN) -> Result:
     return CliRunner().invoke(main, [*arguments, "--server", url, "--token", token])
 
 
-class Station:
+class Station(Running):
     """A stack in a process of its own, with a station of three photographs."""
 
     def __init__(self, card: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, TOKEN],
-            cwd=ROOT,
-            env={
-                name: text for name, text in os.environ.items() if not name.startswith(("AWS_", "NIGHTJAR_"))
-            },
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        assert self.process.stdout
-        self.url, engine = self.process.stdout.readline().split()
-        self.s3 = boto3.client("s3", endpoint_url=engine)
-        self.client = Client(self.url, TOKEN)
+        super().__init__()
+        self.s3 = boto3.client("s3", endpoint_url=self.engine)
         self.project_id = self.client.post("projects", {"name": "Moths"})["id"]
         made = self.client.post("deployments", {"project_id": self.project_id, "name": "Edge"})
         self.deployment_id = made["id"]
@@ -75,10 +52,6 @@ class Station:
     def blobs(self) -> list[str]:
         found = self.s3.list_objects_v2(Bucket=THUMBNAILS, Prefix=f"thumbnails/{self.deployment_id}/")
         return [each["Key"] for each in found.get("Contents", ())]
-
-    def stop(self) -> int:
-        self.process.communicate()
-        return self.process.returncode
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -20,16 +20,6 @@ CAMERA = {
 }
 
 
-@pytest.fixture
-def bucket(table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
-def real_bucket(real_table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
 def listed(api: Api, bucket: Bucket, query: str, limit: int = 100) -> list[str]:
     """The names of all captures a list gives, page by page."""
     path = f"/captures?project_id={bucket.deployment.project_id}&limit={limit}&{query}"

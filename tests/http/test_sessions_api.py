@@ -3,11 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from api import AUTHORISED, Api
 from meter import Meter
-from world import World, a_deployment, a_project, add_captures, standing
+from world import World, a_deployment, a_project, add_captures, night, standing
 
 from chalicelib.aws import queues
 from chalicelib.deployments.rules import Deployment
@@ -16,21 +15,6 @@ from localstack.embedded.engines import Engine
 EVENING = datetime(2026, 6, 9, 21, 30)
 HOUR = timedelta(hours=1)
 NOBODY = {"Content-Type": "application/json"}
-
-
-def night(start: datetime, frames: int, minutes: int = 10) -> list[datetime]:
-    return [start + timedelta(minutes=minutes * number) for number in range(frames)]
-
-
-@pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch, moto_server: Engine) -> Any:
-    """The jobs queue, empty."""
-    queues._client.cache_clear()
-    sqs = boto3.client("sqs", endpoint_url=moto_server.url)
-    url = sqs.create_queue(QueueName="jobs-of-sessions")["QueueUrl"]
-    monkeypatch.setenv("NIGHTJAR_JOBS_QUEUE_URL", url)
-    yield url
-    sqs.delete_queue(QueueUrl=url)
 
 
 @pytest.fixture

@@ -9,11 +9,10 @@ import pytest
 import requests
 from api import Api
 from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph
-from meter import Meter
+from meter import Meter, asked_of_s3
 from world import World, a_deployment, a_project
 
 from chalicelib import settings
-from chalicelib.aws import objects
 from chalicelib.captures import store
 from chalicelib.captures.rules import Capture, Seen, following
 from localstack.embedded.engines import Engine
@@ -24,29 +23,10 @@ NOBODY = {"Content-Type": "application/json"}
 
 
 @pytest.fixture
-def bucket(table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
-def real_bucket(real_table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
 def sent() -> Iterator[list[str]]:
     """What was asked of S3, by name."""
-    found: list[str] = []
-
-    def note(event_name: str, **_: Any) -> None:
-        found.append(event_name.rpartition(".")[2])
-
-    clients = [objects._client(), objects._client(attempts=1)]
-    for client in clients:
-        client.meta.events.register("before-send.s3", note)
-    yield found
-    for client in clients:
-        client.meta.events.unregister("before-send.s3", note)
+    with asked_of_s3() as found:
+        yield found
 
 
 def one(bucket: Bucket, name: str = NAMES[0], data: bytes | None = None) -> Capture:

@@ -23,16 +23,6 @@ from localstack.embedded.engines import Engine
 NAME = "20260609_213000.jpg"
 
 
-@pytest.fixture
-def bucket(table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
-def real_bucket(real_table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
 def kept(deployment: Deployment) -> dict[str, str]:
     """What the table says is in the bucket: name and version."""
     captures = page(Span(deployment.project_id, deployment.id), "timestamp", 1000)

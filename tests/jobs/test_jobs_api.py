@@ -1,11 +1,9 @@
 """Jobs as a client of the API sees them, through the functions' own handlers and a real queue."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from api import AUTHORISED, Api
 from desk import Desk
@@ -20,22 +18,8 @@ from chalicelib.jobs import logs
 from chalicelib.jobs.logs import Line
 from chalicelib.projects import service as projects
 from chalicelib.projects.rules import Project
-from localstack.embedded.engines import Engine
 
 EVENING = datetime(2026, 6, 9, 21, 30)
-
-
-@pytest.fixture
-def queue(monkeypatch: pytest.MonkeyPatch, moto_server: Engine) -> Iterator[str]:
-    """The jobs queue, empty."""
-    queues._client.cache_clear()
-    sqs = boto3.client("sqs", endpoint_url=moto_server.url)
-    url = sqs.create_queue(QueueName="jobs-of-the-tests")["QueueUrl"]
-    monkeypatch.setenv("NIGHTJAR_JOBS_QUEUE_URL", url)
-    wiring.working.cache_clear()
-    yield url
-    wiring.working.cache_clear()
-    sqs.delete_queue(QueueUrl=url)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from desk import Desk, Headsman, running
-from world import Killed, World, a_deployment, a_project, add_captures, standing
+from world import Killed, World, a_deployment, a_project, add_captures, night, standing
 
 from chalicelib.aws import stream
 from chalicelib.captures import timeline
@@ -28,10 +28,6 @@ from localstack.embedded.engines import Engine
 EVENING = datetime(2026, 6, 9, 21, 30)
 HOUR = timedelta(hours=1)
 Params = dict[str, Any]
-
-
-def night(start: datetime, frames: int, minutes: int = 10) -> list[datetime]:
-    return [start + timedelta(minutes=minutes * number) for number in range(frames)]
 
 
 TWO_BURSTS = [*night(EVENING, 5), *night(EVENING + 3 * HOUR, 5)]

@@ -5,7 +5,6 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +15,7 @@ from bucket import PHOTOS, THUMBNAILS, Bucket, capture_in, ingest, photograph, w
 from desk import Desk, Headsman
 from hypothesis import given
 from hypothesis import strategies as st
-from meter import Meter
+from meter import Meter, asked_of_s3
 from world import Assassin, Killed, a_capture, a_deployment, a_project
 
 from chalicelib import ids
@@ -37,17 +36,6 @@ from chalicelib.thumbnails.rules import ATTEMPT_OVER, EVENT_OVER, Shelf, Thumbna
 
 NAMES = [f"{n:02}_20260609_2130{n:02}.jpg" for n in range(6)]
 EVENING = datetime(2026, 6, 9, 21, 30)
-_numbers = itertools.count()
-
-
-@pytest.fixture
-def bucket(table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
-
-
-@pytest.fixture
-def real_bucket(real_table: str, s3: Any) -> Bucket:
-    return Bucket(s3, a_deployment(a_project()))
 
 
 @pytest.fixture
@@ -127,22 +115,6 @@ def pointed_to(captures: list[Capture]) -> set[str]:
 
 def log_of(desk: Desk, job: Job) -> list[str]:
     return [line.message for line in logs.newest(job.id, 100) if line.level == "WARNING"]
-
-
-@contextmanager
-def asked_of_s3() -> Iterator[list[str]]:
-    """The requests of S3, by name."""
-    sent: list[str] = []
-    clients, name = [objects._client(), objects._client(attempts=1)], f"jobs-{next(_numbers)}"
-    for client in clients:
-        client.meta.events.register(
-            "before-send.s3",
-            lambda event_name, **_: sent.append(event_name.rpartition(".")[2]),
-            unique_id=name,
-        )
-    yield sent
-    for client in clients:
-        client.meta.events.unregister("before-send.s3", unique_id=name)
 
 
 def of_the_work(meter: Meter) -> dict[str, int]:

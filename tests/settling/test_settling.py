@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from meter import Meter
-from world import World, a_capture, a_deployment, a_project, add_captures, standing
+from world import World, a_capture, a_deployment, a_project, add_captures, night, standing
 
 from chalicelib.captures import store as captures
 from chalicelib.captures.rules import Seen
@@ -13,10 +13,6 @@ from chalicelib.projects import service as projects
 from localstack.embedded.engines import Engine
 
 EVENING = datetime(2026, 6, 9, 21, 30)
-
-
-def night(start: datetime, frames: int, minutes: int = 10) -> list[datetime]:
-    return [start + timedelta(minutes=minutes * number) for number in range(frames)]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ run: setup  ## start the service; PORT, NIGHTJAR_ADMIN_TOKEN, NIGHTJAR_DATA=fold
 	@exec $(BIN)/python -m localstack.embedded
 
 test: setup  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 lint: setup  ## check format and style
 	$(BIN)/ruff format --check .

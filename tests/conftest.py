@@ -1,5 +1,6 @@
 """The engines the suite runs on, started once; tables are made anew for each test that asks for one."""
 
+import functools
 import hashlib
 import itertools
 import json
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 ENVIRONMENT = {
@@ -24,10 +26,14 @@ ENVIRONMENT = {
 }
 os.environ.update(ENVIRONMENT)
 
+# DynamoDB Local lives for seconds here: compiled in haste and collected by one thread it takes half the time.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
+
 # Who is started in the background ignores it, and so would all that tests start, which must hear Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import boto3  # noqa: E402  (after the environment, which it reads)
+import botocore.session  # noqa: E402
 from api import TOKEN, Api  # noqa: E402
 from bucket import Bucket  # noqa: E402
 from chalice.test import Client  # noqa: E402
@@ -37,6 +43,13 @@ from chalicelib import settings, wiring  # noqa: E402
 from chalicelib.aws import queues  # noqa: E402
 from chalicelib.aws.table import Row  # noqa: E402
 from localstack.embedded.engines import Engine, start_dynamodb_local, start_moto  # noqa: E402
+
+# Each table has a client of its own, and each such client a session, which would read botocore's models anew.
+botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+# Where other workers have both cores, a quick example may take long.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -202,10 +202,11 @@ class TestMany:
         own = Clock()
 
         def another() -> None:
-            waiting = Rendering(settings(), own, own.sleep)
+            waiting, began = Rendering(settings(), own, own.sleep), own()
             with pytest.raises(Busy):
                 waiting.fresh(capture, SMALL)
-            assert timedelta(seconds=10) <= own.ahead < CLAIM
+            assert own() - began >= timedelta(seconds=10)
+            assert own.ahead < CLAIM
 
         with meanwhile(another):
             rendering().fresh(capture, SMALL)

@@ -271,7 +271,7 @@ def test_in_a_terminal_a_bar_moves_and_no_name_moves_the_cursor(scripted: Any) -
 
 def test_ctrl_c_stops_following_and_says_that_the_job_goes_on(scripted: Any) -> None:
     url, answers = scripted
-    answers += [a_job("STARTED", 0.1)]
+    answers += [a_job("PENDING"), a_job("STARTED", 0.1)]
     program = "import sys; from cli.main import main; main()"
     arguments = ["thumbnails", "regenerate", "--project", "p1", "--server", url, "--token", TOKEN]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -282,7 +282,7 @@ def test_ctrl_c_stops_following_and_says_that_the_job_goes_on(scripted: Any) -> 
         stdout=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2.5)
+    wait_until(lambda: len(answers) == 1)  # it was told the first, and follows
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=30)

@@ -87,7 +87,10 @@ time.sleep(60)
     parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert parent.stdout is not None
     assert "started" in parent.stdout.readline()
-    family = descendants(parent.pid)
+    # A child of a thread that is just ending belongs to another a moment later.
+    deadline = time.monotonic() + 10
+    while len(family := descendants(parent.pid)) < 4 and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert len(family) == 4  # two leashes, java and moto
     parent.send_signal(signal.SIGKILL)
     parent.wait()

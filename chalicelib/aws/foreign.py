@@ -1,4 +1,4 @@
-"""Buckets that are not ours: listing them, with credentials that are not ours, or with none."""
+"""Buckets that are not ours: listing and reading them, with credentials that are not ours, or with none."""
 
 import re
 import time
@@ -13,9 +13,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.aws.guard import UNREACHABLE, Allowed, Guard, late, nobody_there
-from chalicelib.aws.objects import making
+from chalicelib.aws.objects import StoredObject, making, refused_read
 from chalicelib.aws.unlogged import unlogged
-from chalicelib.errors import SourceFault
+from chalicelib.errors import NightjarError, SourceFault, SourceSlow, StorageFault
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,7 +26,9 @@ NO_BUCKET = "NoSuchBucket"
 DEFAULT_REGION = "us-east-1"
 PAGE = 1000
 
-_ROLE_SECONDS = 900  # the least there is
+ROLE_SECONDS = 900
+"""For how long the keys of a role live: the least there is."""
+
 _REFUSALS = {
     "AccessDenied",
     "AllAccessDisabled",
@@ -89,7 +91,7 @@ def assumed(role_arn: str, external_id: str, session: str) -> Keys:
                 RoleArn=role_arn,
                 RoleSessionName=session,
                 ExternalId=external_id,
-                DurationSeconds=_ROLE_SECONDS,
+                DurationSeconds=ROLE_SECONDS,
             )["Credentials"]
         except (ClientError, BotoCoreError):
             given = None
@@ -124,6 +126,51 @@ def pages(
             start = {"ContinuationToken": following}
     finally:
         guard.close()
+
+
+def read(store: Store, key: str, version: str, *, most: int, end: float, allowed: Allowed) -> StoredObject:
+    """An object of at most `most` bytes, as it is at `version`. One request, never sent again, and to such
+    addresses only as `pages` asks.
+
+    Raises SourceGone if it is not there, Conflict if it is at another version, SourceSlow if it does not
+    come until `end` on the clock of `time.monotonic`, StorageFault if the storage will not give it.
+    """
+    guard = Guard(allowed if store.endpoint_url else None, end, most)
+    client = _client(store)
+    guard.watch(client)
+    with unlogged():
+        try:
+            answer = client.get_object(Bucket=store.bucket, Key=key, IfMatch=version)
+            data = answer["Body"].read()
+            return StoredObject(data, len(data), answer["ETag"].strip('"'), answer["LastModified"])
+        except ClientError as error:
+            fault: NightjarError = refused_read(error)
+        except SourceFault as error:
+            fault = StorageFault(error.detail)
+        except (BotoCoreError, ValueError, KeyError):
+            fault = StorageFault("The connection to the storage broke off.")
+        finally:
+            guard.close()
+    late_by = time.monotonic() >= end
+    raise SourceSlow("The storage takes too long to give the photograph.") if late_by else fault
+
+
+def url(store: Store, key: str, lifetime: int, shown_as: str | None) -> str:
+    """A URL that lets its holder read the object for `lifetime` seconds, as that content type, or without
+    one as something to save. It names the id of the key it is signed with. Asks nobody.
+
+    Where no keys are needed it is the plain one: nobody can tell such a storage what to answer.
+    """
+    wanted = {"Bucket": store.bucket, "Key": key}
+    if store.keys and shown_as:
+        wanted["ResponseContentType"] = shown_as
+    elif store.keys:
+        wanted |= {
+            "ResponseContentType": "application/octet-stream",
+            "ResponseContentDisposition": "attachment",
+        }
+    with unlogged():
+        return _client(store).generate_presigned_url("get_object", Params=wanted, ExpiresIn=lifetime)
 
 
 def _client(store: Store) -> "S3Client":

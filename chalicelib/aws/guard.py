@@ -6,6 +6,7 @@ proxies, whose connections look up the name themselves, check every address, and
 checked: a name that leads elsewhere a moment later leads nowhere.
 """
 
+import io
 import socket
 import threading
 import time
@@ -30,7 +31,7 @@ from chalicelib.errors import SourceFault
 UNREACHABLE = "EndpointConnectionError"
 
 LARGEST = 10_000_000
-"""Bytes of one answer. A thousand keys of the longest names are a tenth of that."""
+"""Bytes of one answer of a listing. A thousand keys of the longest names are a tenth of that."""
 
 CONNECTING, READING = 4, 10
 _ADDRESSES = 3
@@ -55,22 +56,21 @@ def addresses(host: str, port: int, allowed: Allowed) -> list[str]:
     return named
 
 
-class _Body:
+class _Body(io.BytesIO):
     """An answer's body, read already, as boto takes it."""
 
-    def __init__(self, data: bytes) -> None:
-        self._data = data
-
     def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self._data
+        yield self.read()
 
 
 @dataclass
 class Guard:
-    """Sends requests for one client, until `end`, on the clock of `time.monotonic`."""
+    """Sends requests for one client, until `end`, on the clock of `time.monotonic`. An answer may have
+    `largest` bytes."""
 
     allowed: Allowed | None
     end: float
+    largest: int = LARGEST
 
     def __post_init__(self) -> None:
         self._open: list[socket.socket] = []
@@ -119,7 +119,9 @@ class Guard:
         if 300 <= answer.status_code < 400:
             answer.raw.close()
             raise SourceFault(UNREACHABLE, "The storage points elsewhere; is the region right?")
-        return AWSResponse(answer.url, answer.status_code, answer.headers, _Body(_read(answer.raw)))
+        return AWSResponse(
+            answer.url, answer.status_code, answer.headers, _Body(_read(answer.raw, self.largest))
+        )
 
     def _break_off(self) -> None:
         for each in self._open:
@@ -158,15 +160,15 @@ class Guard:
         raise fault
 
 
-def _read(raw: Any) -> bytes:
+def _read(raw: Any, largest: int) -> bytes:
     pieces, size = [], 0
     try:
         # As much as has come, not as was asked for: drop by drop, a full piece would take hours.
         while piece := raw.read1(_PIECE):
             pieces.append(piece)
             size += len(piece)
-            if size > LARGEST:
-                raise SourceFault(UNREACHABLE, "The storage answers more than a listing can be.")
+            if size > largest:
+                raise SourceFault(UNREACHABLE, "The storage answers more than was asked for.")
     except (HTTPError, OSError):
         raise nobody_there() from None
     finally:

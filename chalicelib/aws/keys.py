@@ -1,7 +1,8 @@
 """Every key of the table, built here and nowhere else.
 
 Keys hold ids (checked by `ids.check`), timestamps and, in `rank` only, names: a rank is compared,
-never taken apart, so a name in it can do no harm.
+never taken apart, so a name in it can do no harm. One partition apart, SYNCED#d, whose sk are the keys
+of others' objects, and which holds nothing else.
 
 item              pk             sk                    at (LSI timeline)    owner · rank (GSI by_owner)
 project           PROJECT#p      PROJECT                                    PROJECTS · PUBLIC|DRAFT#name#p
@@ -23,6 +24,7 @@ failure           FAILURE#h      FAILURE                                    FAIL
 job               JOB#j          JOB                                        PROJECT#p · JOB#<created>#j
 log line          JOB#j          LOG#<time>#xxxx
 running job       RUNNING#slot   RUNNING                                    RUNNING_JOBS · <since>#j
+object, synced    SYNCED#d       its own key
 data source       SOURCE#s       SOURCE                                     PROJECT#p · SOURCE#name#s
 """
 
@@ -225,6 +227,12 @@ def log_line(job_id: str, time: str, mark: str) -> Key:
 def running(slot: str) -> Key:
     """pk and sk of the note that a job is queued or running, and has taken that slot."""
     return f"RUNNING#{slot}", "RUNNING"
+
+
+def synced(deployment_id: str) -> str:
+    """pk of what is known of the objects in a deployment's data source. The sk is an object's own key, whole:
+    S3 and the table allow it the same 1,024 bytes, and put it in the same order. Nothing else lies there."""
+    return f"SYNCED#{deployment_id}"
 
 
 def source(source_id: str) -> Key:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import boto3
+from boto3.exceptions import S3UploadFailedError
 from botocore.config import Config
 from botocore.exceptions import (
     ClientError,
@@ -76,7 +77,7 @@ def read(bucket: str, key: str, max_bytes: int, version: str | None = None) -> S
         with answer["Body"] as body:
             data = _bytes(body, begin) if answer["ContentLength"] <= max_bytes else None
     except ClientError as error:
-        raise _fault(error) from error
+        raise refused_read(error) from error
     except _TIMEOUTS as error:
         raise SourceSlow("The storage takes too long to give the photograph.") from error
     except _BROKEN as error:
@@ -94,7 +95,8 @@ def _bytes(body: "StreamingBody", begin: float) -> bytes:
     return b"".join(pieces)
 
 
-def _fault(error: ClientError) -> NightjarError:
+def refused_read(error: ClientError) -> NightjarError:
+    """What it means that a storage would not give an object."""
     code = _code(error)
     if code in ("NoSuchKey", "404"):
         return SourceGone("The photograph is no longer there.")
@@ -122,6 +124,23 @@ def write(bucket: str, key: str, data: bytes, content_type: str) -> None:
         )
     except ClientError as error:
         raise StorageFault(f"The storage would not keep it ({_code(error)}).") from error
+    except (*_TIMEOUTS, *_BROKEN) as error:
+        raise StorageFault("The connection to the storage broke off.") from error
+
+
+def write_file(bucket: str, key: str, file: IO[bytes], file_name: str) -> None:
+    """Keeps a table of comma-separated values that is compressed already, for browsers to save under
+    `file_name`, uncompressed. One request, or several for a large one. Raises StorageFault."""
+    told = {
+        "ContentType": "text/csv; charset=utf-8",
+        "ContentEncoding": "gzip",
+        "ContentDisposition": f'attachment; filename="{file_name}"',
+        "CacheControl": "private, no-cache",
+    }
+    try:
+        _client().upload_fileobj(file, bucket, key, ExtraArgs=told)
+    except (ClientError, S3UploadFailedError) as error:
+        raise StorageFault("The storage would not keep the file.") from error
     except (*_TIMEOUTS, *_BROKEN) as error:
         raise StorageFault("The connection to the storage broke off.") from error
 

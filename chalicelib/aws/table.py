@@ -160,7 +160,7 @@ def get_many(
 def query(
     row: type[R],
     pk: str,
-    within: Condition,
+    within: Condition | None,
     *,
     index: str | None = None,
     consistent: bool = False,

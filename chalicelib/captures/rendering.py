@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from chalicelib.aws import objects
-from chalicelib.captures import store
-from chalicelib.captures.rules import Capture
+from chalicelib.captures import duplicates, originals, store
+from chalicelib.captures.corrections import corrected
+from chalicelib.captures.rules import Capture, Seen, following
 from chalicelib.captures.tidying import Tidying
+from chalicelib.deployments import service as deployments
 from chalicelib.errors import Busy, Conflict, NotFound, Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
@@ -53,7 +55,7 @@ class Rendering:
                 return found
             check_readable(capture)
             attempt, now = _of_others(capture, spec, token), self.now()
-            if is_under_way(attempt, now) and now < end:
+            if self._is_under_way(capture, [spec], token) and now < end:
                 self.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
             elif refused := refusal(attempt, now):
@@ -70,8 +72,8 @@ class Rendering:
         token = _token()
         for _ in range(2):
             check_readable(capture)
-            under_way = (is_under_way(_of_others(capture, spec, token), self.now()) for spec in specs)
-            made = None if any(under_way) else self._attempt(capture, specs, token)
+            under_way = self._is_under_way(capture, specs, token)
+            made = None if under_way else self._attempt(capture, specs, token)
             if made:
                 return made
             capture = _again(capture.id)
@@ -91,11 +93,14 @@ class Rendering:
         self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str
     ) -> Mapping[str, Thumbnail] | None:
         """The thumbnails by label; None if others were quicker, or the capture has changed."""
-        begun = {spec.label: claimed(capture.attempts.get(spec.label), token, self.now()) for spec in specs}
+        claims = self._together(capture, specs)
+        begun = {spec.label: claimed(capture.attempts.get(spec.label), token, self.now()) for spec in claims}
         if not store.put_attempts(capture, begun):
             return None
         capture = replace(capture, attempts={**capture.attempts, **begun})
         try:
+            if capture.facts.state == "unread":
+                return self._first_look(capture, claims, [spec.label for spec in specs], token)
             made = self._make(capture, specs, token)
         except Exception as error:
             ended = {label: failed(each, error, self.now()) for label, each in begun.items()}
@@ -106,11 +111,23 @@ class Rendering:
         self._note_missing(replace(capture, thumbnails={**capture.thumbnails, **made}), begun, made)
         return made
 
+    def _together(self, capture: Capture, specs: Sequence[ThumbnailSpec]) -> Sequence[ThumbnailSpec]:
+        """What is rendered from one decoding: at the first look at a photograph, all that ingest would."""
+        if capture.facts.state != "unread":
+            return specs
+        return [spec for spec in self.settings.thumbnails if spec.eager or spec in specs]
+
+    def _is_under_way(self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str) -> bool:
+        now = self.now()
+        return any(
+            is_under_way(_of_others(capture, spec, token), now) for spec in self._together(capture, specs)
+        )
+
     def _make(self, capture: Capture, specs: Sequence[ThumbnailSpec], token: str) -> Mapping[str, Thumbnail]:
         from chalicelib.thumbnails.photograph import open_photograph
 
         facts, settings = capture.facts, self.settings
-        found = objects.read(settings.photos_bucket, facts.key, settings.max_upload_bytes, facts.version)
+        found = originals.read(facts, settings)
         if found.version != facts.version:
             raise Conflict("The photograph is being replaced; ask again in a moment.")
         if found.data is None:
@@ -121,6 +138,27 @@ class Rendering:
             made, _ = thumbnails.make(photograph, found.version, specs, settings.shelf.bucket, place)
         except Unreadable as error:
             raise Unreadable(f"The photograph cannot be shown: {error.detail}.") from error
+        return made
+
+    def _first_look(
+        self, capture: Capture, specs: Sequence[ThumbnailSpec], asked: Sequence[str], token: str
+    ) -> Mapping[str, Thumbnail] | None:
+        """Examines a photograph that was only listed so far, as ingest does with one that arrives. Two more
+        reads of the table than else, and one of its writes is a transaction."""
+        from chalicelib.captures.examining import Subject, examine
+
+        found, facts = originals.read(capture.facts, self.settings), capture.facts
+        deployment, stamp = deployments.find(capture.deployment_id), following(capture.stamp)
+        subject = Subject(capture.id, facts.key, facts.filename, stamp, deployment, facts.source, token)
+        examined = examine(found, subject, specs, self.settings, self.now())
+        examined = corrected(examined, capture.corrections)
+        made = examined.thumbnails
+        if not duplicates.write(Seen(capture, capture.stamp), examined, self.now(), deployment):
+            kept = self._refused(capture.id, made)
+            return kept if kept and kept.keys() >= set(asked) else None
+        check_readable(examined)
+        lacking = {label: claimed(None, token, self.now()) for label in asked if label not in made}
+        self._note_missing(examined, lacking, made)
         return made
 
     def _put(self, capture: Capture, made: Mapping[str, Thumbnail]) -> bool:

@@ -4,7 +4,7 @@ import re
 
 from chalicelib import ids
 from chalicelib.aws import clock
-from chalicelib.captures import listing, service, timeline
+from chalicelib.captures import listing, originals, service, timeline
 from chalicelib.captures.asked import seen
 from chalicelib.captures.listing import Only, Turn
 from chalicelib.captures.rules import Capture
@@ -20,7 +20,7 @@ from chalicelib.captures.timeline import Order, Span
 from chalicelib.captures.wall_clock import AHEAD
 from chalicelib.errors import Invalid
 from chalicelib.http import paging
-from chalicelib.http.routing import Answer, Ask, Route
+from chalicelib.http.routing import Answer, Ask, Route, redirect
 from chalicelib.sessions import reading as sessions
 from chalicelib.sessions.grouping import Session
 
@@ -77,6 +77,13 @@ def detail(ask: Ask) -> CaptureDetail:
     stretch = session.stretch if session else None
     place = _place(capture, session) if session else Place()
     return CaptureDetail.with_place(capture, deployment, stretch, ask, place)
+
+
+def original(ask: Ask) -> Answer:
+    """GET: to the photograph itself, wherever it lies. For those who may edit: it tells where it was taken.
+    One request of the table, two for a data source, and now and then those for its keys."""
+    capture, _ = seen(ask)
+    return redirect(originals.url(capture.facts, ask.settings), "private, no-store")
 
 
 def change(ask: Ask) -> CaptureAnswer:
@@ -138,5 +145,6 @@ ROUTES = (
     Route("POST", "/api/v2/captures/uploads", announce, body=UploadMake, open=False),
     Route("GET", "/api/v2/captures", listed),
     Route("GET", "/api/v2/captures/{capture_id}", detail),
+    Route("GET", "/api/v2/captures/{capture_id}/original", original, open=False),
     Route("PATCH", "/api/v2/captures/{capture_id}", change, body=CaptureChange, open=False),
 )

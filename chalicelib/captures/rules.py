@@ -9,7 +9,8 @@ from chalicelib.errors import Invalid
 from chalicelib.thumbnails.attempts import Attempt
 from chalicelib.thumbnails.rules import Thumbnail
 
-State = Literal["ready", "unreadable"]
+State = Literal["ready", "unreadable", "unread"]
+"""`unread`: only listed in its bucket so far; it is read when somebody first looks at it."""
 
 CONTENT_TYPES = frozenset(
     {"image/jpeg", "image/png", "image/webp", "image/tiff", "image/bmp", "image/gif", "image/mpo"}
@@ -20,7 +21,11 @@ MAX_KEY_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one reading of the object found. Sizes in bytes and in pixels of the displayed frame."""
+    """What one reading of the object found. Sizes in bytes and in pixels of the displayed frame.
+
+    `source` is the data source in whose bucket it lies, None for ours. `missing_since`: when it was noted
+    that it is no longer there, where that is to be noted.
+    """
 
     key: str
     filename: str
@@ -39,6 +44,8 @@ class Facts:
     timestamp_conflict: bool = False
     undated_reason: str | None = None
     truncated: bool = False
+    source: str | None = None
+    missing_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from chalicelib.aws import objects
+from chalicelib.captures import originals
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.wall_clock import EARLIEST_YEAR
 from chalicelib.deployments.rules import Deployment
@@ -110,6 +110,7 @@ class CaptureAnswer(BaseModel):
     checksum_algorithm: str
     sha256: str | None
     last_modified: datetime
+    missing_since: datetime | None
     detections_count: int
     thumbnails: dict[str, str]
 
@@ -209,6 +210,7 @@ def _fields(
         "checksum_algorithm": "ETag",
         "sha256": facts.sha256,
         "last_modified": facts.last_modified,
+        "missing_since": facts.missing_since,
         "detections_count": 0,
         "thumbnails": thumbnails.urls(
             capture.thumbnails,
@@ -216,7 +218,7 @@ def _fields(
             ask.url(f"/captures/thumbnails/{capture.id}"),
             ask.settings,
         )
-        if facts.state == "ready"
+        if facts.state != "unreadable"
         else {},
     }
 
@@ -229,12 +231,9 @@ def _original_url(capture: Capture, ask: Ask) -> str | None:
     # Originals hold the place where they were taken in their EXIF: only for those who may edit.
     if not ask.principal.is_admin:
         return None
-    bucket, lifetime = ask.settings.photos_bucket, ask.settings.url_lifetime
-    if capture.facts.state == "unreadable" or capture.facts.content_type is None:
-        return objects.download_url(bucket, capture.facts.key, lifetime)
-    # An MPO begins as a JPEG, which is what browsers show; by its own name they would save it.
-    shown_as = capture.facts.content_type.replace("image/mpo", "image/jpeg")
-    return objects.read_url(bucket, capture.facts.key, lifetime, shown_as)
+    if capture.facts.source:  # signing its address takes the source's keys, which no list is to fetch
+        return ask.url(f"/captures/{capture.id}/original")
+    return originals.url(capture.facts, ask.settings)
 
 
 def size_display(size: int) -> str:

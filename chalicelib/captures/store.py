@@ -247,6 +247,7 @@ def _plain_facts(capture: Capture) -> dict[str, Any]:
     values = {
         **asdict(facts),
         "last_modified": instant(facts.last_modified),
+        "missing_since": instant(facts.missing_since) if facts.missing_since else None,
         "duplicate_of": capture.duplicate_of,
     }
     if corrections:
@@ -262,7 +263,11 @@ def _plain_facts(capture: Capture) -> dict[str, Any]:
 
 def _facts_of(values: Mapping[str, Any]) -> Facts:
     known = {name: value for name, value in values.items() if name in Facts.__dataclass_fields__}
-    return Facts(**{**known, "last_modified": datetime.fromisoformat(values["last_modified"])})
+    times = {name: datetime.fromisoformat(known[name]) for name in _TIMES if name in known}
+    return Facts(**{**known, **times})
+
+
+_TIMES = ("last_modified", "missing_since")
 
 
 def _corrections_of(values: Mapping[str, Any]) -> Corrections:

@@ -183,7 +183,7 @@ class Sweeping:
         that is no longer configured is stale."""
         specs, found = self.settings().thumbnails, capture.thumbnails
         counted: Counter[str] = Counter()
-        labels = {spec.label for spec in specs} if capture.facts.state == "ready" else set()
+        labels = {spec.label for spec in specs} if capture.facts.state != "unreadable" else set()
         for label in labels | set(found):
             spec, thumbnail = spec_for(label, specs), found.get(label)
             fresh = spec is not None and is_fresh(thumbnail, spec, capture.facts.version)

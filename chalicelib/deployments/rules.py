@@ -30,7 +30,8 @@ class Deployment:
     change stored timestamps, which are what the camera showed.
 
     `data_source` is where its photographs may be taken from: of that source the folder `data_source_subdir`,
-    and there the keys in which `data_source_regex` finds something; None for all.
+    and there the keys in which `data_source_regex` finds something; None for all. How many photographs were
+    there, and of how many bytes, is as of the sync at `data_source_last_checked`.
     """
 
     id: str
@@ -51,6 +52,9 @@ class Deployment:
     data_source: str | None = None
     data_source_subdir: str | None = None
     data_source_regex: str | None = None
+    data_source_total_files: int = 0
+    data_source_total_size: int = 0
+    data_source_last_checked: datetime | None = None
     inherited: Inherited = Inherited()
     counts: Counts = NONE
 

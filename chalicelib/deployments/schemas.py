@@ -84,6 +84,9 @@ class DeploymentAnswer(Counted):
     data_source_subdir: str | None
     data_source_regex: str | None
     data_source_connected: bool
+    data_source_total_files: int
+    data_source_total_size: int
+    data_source_last_checked: datetime | None
     created_at: datetime
     updated_at: datetime
 
@@ -110,6 +113,9 @@ class DeploymentAnswer(Counted):
             data_source_subdir=deployment.data_source_subdir if may_edit else None,
             data_source_regex=deployment.data_source_regex if may_edit else None,
             data_source_connected=deployment.data_source is not None,
+            data_source_total_files=deployment.data_source_total_files,
+            data_source_total_size=deployment.data_source_total_size,
+            data_source_last_checked=deployment.data_source_last_checked,
             **counted(deployment.counts),
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,

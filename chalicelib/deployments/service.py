@@ -1,5 +1,6 @@
 """The verbs of deployments: make, find, change, move."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -81,6 +82,21 @@ def find_in(project_id: str, deployment_id: str) -> Deployment:
     if deployment.project_id != project_id:
         raise NotFound(f"There is no deployment with the id {deployment.id!r} in this project.")
     return deployment
+
+
+def of_project(project_id: str) -> Iterator[Deployment]:
+    """All of a project's deployments, by name. Two requests per hundred."""
+    after: str | None = None
+    while True:
+        found, after = store.listed(project_id, 100, after)
+        yield from found
+        if after is None:
+            return
+
+
+def note_sync(deployment_id: str, files: int, size: int, now: datetime) -> None:
+    """Notes how many photographs, and bytes, a sync found in a deployment's data source. One request."""
+    store.note_sync(deployment_id, files, size, now)
 
 
 def change(deployment: Deployment, seen_at: datetime, now: datetime) -> Deployment:

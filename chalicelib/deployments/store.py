@@ -36,6 +36,9 @@ class DeploymentRow(LeasedRow, CountedRow, RuledRow):
     data_source = UnicodeAttribute(null=True)
     data_source_subdir = UnicodeAttribute(null=True)
     data_source_regex = UnicodeAttribute(null=True)
+    data_source_total_files = NumberAttribute(null=True)
+    data_source_total_size = NumberAttribute(null=True)
+    data_source_last_checked = Instant(null=True)
     draft = BooleanAttribute(default=False)
     inherited_gap_seconds = NumberAttribute(null=True)
     inherited_max_duration_seconds = NumberAttribute(null=True)
@@ -109,6 +112,18 @@ def move(write: TransactWrite, deployment: Deployment, seen_at: datetime) -> Non
     )
 
 
+def note_sync(deployment_id: str, files: int, size: int, now: datetime) -> None:
+    """Notes what a sync found in a deployment's data source; nothing if there is no such deployment. One
+    request."""
+    row = DeploymentRow(*keys.deployment(deployment_id))
+    actions: list[Action] = [
+        DeploymentRow.data_source_total_files.set(files),
+        DeploymentRow.data_source_total_size.set(size),
+        DeploymentRow.data_source_last_checked.set(now),
+    ]
+    table.accepted(lambda: row.update(actions=actions, condition=DeploymentRow.pk.exists()))
+
+
 def _changes(deployment: Deployment) -> list[Action]:
     optional: tuple[tuple[Any, Any], ...] = (
         (DeploymentRow.description, deployment.description or None),
@@ -164,6 +179,9 @@ def deployment_of(row: Any) -> Deployment:
         data_source=row.data_source,
         data_source_subdir=row.data_source_subdir,
         data_source_regex=row.data_source_regex,
+        data_source_total_files=int(row.data_source_total_files or 0),
+        data_source_total_size=int(row.data_source_total_size or 0),
+        data_source_last_checked=row.data_source_last_checked,
         inherited=Inherited(bool(row.draft), _inherited_rule(row), row.duplicates or "flag"),
         counts=counts_of(row),
     )

@@ -14,6 +14,7 @@ from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
 from chalicelib.settling import routes as settling
 from chalicelib.sources import routes as sources
+from chalicelib.syncing import routes as syncing
 from chalicelib.web import routes as web
 
 ROUTES = (
@@ -21,6 +22,7 @@ ROUTES = (
     *projects.ROUTES,
     *deployments.ROUTES,
     *sources.ROUTES,
+    *syncing.ROUTES,
     *captures.ROUTES,
     *thumbnails.ROUTES,
     *thumbnail_jobs.ROUTES,

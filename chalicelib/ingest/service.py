@@ -7,19 +7,22 @@ whoever comes last writes what is there, and a late "created" after a "removed" 
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from chalicelib import ids
 from chalicelib.aws import objects
 from chalicelib.aws.objects import StoredObject
+from chalicelib.captures import originals
 from chalicelib.captures import service as captures
 from chalicelib.captures.corrections import corrected
+from chalicelib.captures.examining import Subject, examine
 from chalicelib.captures.rules import Seen, following, parse_key
 from chalicelib.captures.tidying import Tidying
+from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Conflict, NotFound, SourceGone
 from chalicelib.ingest import store
-from chalicelib.ingest.reading import Source, read
 from chalicelib.ingest.rules import ObjectCreated, ObjectRemoved, ReadAgain, asked
 from chalicelib.settings import Settings
 
@@ -64,7 +67,7 @@ class Ingest:
         elif seen.capture and seen.capture.facts.version == each.version:
             captures.note_event(seen.capture, each.stamp)
         else:
-            self._look(each.bucket, Source(each.key, capture_id, each.stamp, deployment), seen)
+            self._look_up(each, capture_id, deployment, seen)
 
     def removed(self, each: ObjectRemoved) -> None:
         """Removes the capture of an object that has gone. Two reads of the table and S3, one write, and
@@ -88,7 +91,7 @@ class Ingest:
             if there:
                 # It has come back, or with one of its versions gone another one counts.
                 if seen.capture is None or seen.capture.facts.version != there:
-                    self._look(each.bucket, Source(each.key, capture_id, each.stamp, deployment), seen)
+                    self._look_up(each, capture_id, deployment, seen)
                 return
             if captures.remove(seen, capture_id, each.stamp, self._tidying):
                 log.info("%s is removed", capture_id)
@@ -103,31 +106,50 @@ class Ingest:
             if seen.stamp:  # an earlier attempt may have left thumbnails
                 self._tidying.after(each.capture_id)
             return
-        source = Source(seen.capture.facts.key, each.capture_id, "", deployment)
-        self._look(self.settings.photos_bucket, source, seen, even_if_known=True)
+        facts = seen.capture.facts
+        subject = Subject(each.capture_id, facts.key, facts.filename, "", deployment, facts.source)
+        if facts.source:
+            self._look(partial(originals.read, facts, self.settings), subject, seen, even_if_known=True)
+        else:
+            read = partial(self._read, self.settings.photos_bucket, facts.key)
+            self._look(read, subject, seen, even_if_known=True)
 
-    def _look(self, bucket: str, source: Source, seen: Seen, *, even_if_known: bool = False) -> None:
-        """Writes what is in the bucket. `source` comes with the stamp of the event that led there."""
+    def _look_up(
+        self, each: ObjectCreated | ObjectRemoved, capture_id: str, deployment: Deployment, seen: Seen
+    ) -> None:
+        """Looks at the object an event tells of."""
+        parsed = parse_key(each.key)
+        filename = parsed[1] if parsed else each.key
+        subject = Subject(capture_id, each.key, filename, each.stamp, deployment)
+        self._look(partial(self._read, each.bucket, each.key), subject, seen)
+
+    def _read(self, bucket: str, key: str) -> StoredObject:
+        return objects.read(bucket, key, self.settings.max_upload_bytes)
+
+    def _look(
+        self, read: Callable[[], StoredObject], subject: Subject, seen: Seen, *, even_if_known: bool = False
+    ) -> None:
+        """Writes what is in the bucket. `subject` comes with the stamp of the event that led there."""
         try:
-            found = objects.read(bucket, source.key, self.settings.max_upload_bytes)
+            found = read()
         except SourceGone:
-            log.warning("%s was removed before it was read", source.key)
+            log.warning("%s was removed before it was read", subject.key)
             found = None
         known = seen.capture.facts.version if seen.capture else None
         if found is None or (found.version == known and not even_if_known):
             # An earlier attempt at this event may have left thumbnails of what has been overtaken.
             if seen.stamp:
-                self._tidying.after(source.capture_id)
+                self._tidying.after(subject.capture_id)
             return
-        self._write(found, source, seen, even_if_known=even_if_known)
+        self._write(found, subject, seen, even_if_known=even_if_known)
 
-    def _write(self, found: StoredObject, source: Source, seen: Seen, *, even_if_known: bool) -> None:
-        stamp = following(seen.stamp, source.stamp)
-        source = Source(source.key, source.capture_id, stamp, source.deployment)
-        capture = read(found, source, self.settings, self.now())
+    def _write(self, found: StoredObject, subject: Subject, seen: Seen, *, even_if_known: bool) -> None:
+        subject = replace(subject, stamp=following(seen.stamp, subject.stamp))
+        eager = [spec for spec in self.settings.thumbnails if spec.eager]
+        capture = examine(found, subject, eager, self.settings, self.now())
         if seen.capture:
             capture = corrected(capture, seen.capture.corrections)
-        if captures.keep(seen, capture, self._tidying, source.deployment):
+        if captures.keep(seen, capture, self._tidying, subject.deployment):
             log.info("%s is %s", capture.id, "read anew" if seen.capture else "new")
             return
         _, present = captures.see(capture.id, consistent=True)

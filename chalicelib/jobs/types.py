@@ -15,6 +15,7 @@ from chalicelib.jobs.job_type import JobType
 from chalicelib.jobs.service import Jobs
 from chalicelib.settings import Settings
 from chalicelib.settling import regrouping
+from chalicelib.syncing import job as syncing
 
 TYPES: Mapping[str, JobType[Any]] = {
     each.key: each
@@ -26,6 +27,7 @@ TYPES: Mapping[str, JobType[Any]] = {
         regeneration.REGENERATE,
         sweeping.SWEEP,
         regrouping.REGROUP,
+        syncing.SYNC,
     )
 }
 

@@ -28,7 +28,7 @@ class ExampleCapture(BaseModel):
     def of(cls, capture: Capture, ask: Ask) -> "ExampleCapture":
         """How such a capture is answered."""
         endpoint = ask.url(f"/captures/thumbnails/{capture.id}")
-        readable = capture.facts.state == "ready"
+        readable = capture.facts.state != "unreadable"
         return cls(
             id=capture.id,
             details=ask.url(f"/captures/{capture.id}"),

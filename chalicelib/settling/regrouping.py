@@ -30,7 +30,8 @@ from chalicelib.settling.rules import Owner
 from chalicelib.settling.service import Budget, Settling
 
 KEY = "regroup_events"
-_STAGE = "regroup_events"
+STAGE = "regroup_events"
+"""The key of its stage, in jobs of other types, too."""
 _PAUSE = 0.5
 _PATIENCE = 20
 """So many pauses for another settler, which may have a lease for a minute; then the next step waits on."""
@@ -94,7 +95,7 @@ class Regrouping:
             state = self._settle(left[0], report, time_is_up)
             if state == "done":
                 left = left[1:] or _marked(report)
-                report.progress(_STAGE, max(0.99 * (1 - len(left) / cursor["total"]), 0.0))
+                report.progress(STAGE, max(0.99 * (1 - len(left) / cursor["total"]), 0.0))
             if left and (state == "busy" or time_is_up()):
                 return {**cursor, "left": left}
         _conclude(_deployments(report), report)
@@ -118,13 +119,13 @@ def _begin(report: Report) -> dict[str, Any]:
         before += each.counts.sessions_count
         for warning in unusable(each.rule_settings, each.inherited.rule):
             report.log("WARNING", f"{each.name}: {warning}")
-    report.set(_STAGE, "events_before", before)
+    report.set(STAGE, "events_before", before)
     return {"left": left, "total": len(left)}
 
 
 def _count(effect: Effect, report: Report) -> None:
     for key, counted in _COUNTED.items():
-        report.count(_STAGE, key, getattr(effect, counted))
+        report.count(STAGE, key, getattr(effect, counted))
 
 
 def _conclude(deployment_ids: Sequence[str], report: Report) -> None:
@@ -132,10 +133,10 @@ def _conclude(deployment_ids: Sequence[str], report: Report) -> None:
     for each in _all(deployment_ids):
         counts = each.counts
         dated = timeline.dated_count(each.id)
-        report.count(_STAGE, "events_after", counts.sessions_count)
-        report.count(_STAGE, "captures_missing_timestamp", counts.undated_count)
+        report.count(STAGE, "events_after", counts.sessions_count)
+        report.count(STAGE, "captures_missing_timestamp", counts.undated_count)
         report.count(
-            _STAGE, "ungrouped_captures", max(0, dated + counts.undated_count - counts.captures_count)
+            STAGE, "ungrouped_captures", max(0, dated + counts.undated_count - counts.captures_count)
         )
 
 
@@ -200,7 +201,7 @@ def regroup_with(now: Callable[[], datetime], sleep: Callable[[float], None]) ->
         key=KEY,
         label="Regroup sessions",
         config=Regroup,
-        stages=(Stage("Regroup sessions", _STAGE, params=_PARAMS),),
+        stages=(Stage("Regroup sessions", STAGE, params=_PARAMS),),
         step=Regrouping(now, sleep).step,
         slot=_slot,
     )

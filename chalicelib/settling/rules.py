@@ -70,6 +70,8 @@ def touched(changes: Iterable[tuple[str, str, Image | None, Image | None]]) -> T
     """What changes (pk, sk, before, after) leave to be settled."""
     result = Touched()
     for pk, sk, before, after in changes:
+        if pk.startswith("SYNCED#"):  # where a row's sk is whatever an object is called
+            continue
         kind = sk.partition("#")[0]
         if pk.startswith("PROJECT#"):
             _project(result, Owner.of(pk), kind, before, after)

@@ -69,6 +69,10 @@ class Settling:
         for owner in touched.owners():
             _tried(lambda one: self._owner(one, marks[one]), owner)
 
+    def mark(self, touched: Touched) -> None:
+        """Marks what is about to be touched, or was, for whoever settles next. One request per part."""
+        store.put(touched, self.now())
+
     def mark_all(self, owner: Owner) -> None:
         """Marks all of a deployment, for a job to settle. One request."""
         touched = Touched()

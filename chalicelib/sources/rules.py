@@ -13,6 +13,9 @@ Kind = Literal["none", "access_key", "role"]
 """How a source is opened: by nobody in particular, with an access key, or by taking on a role."""
 
 IMAGES = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
+LONGEST_KEY = 1024
+"""Bytes of a key, of S3 as of the table. Other storages may have longer ones."""
+
 LONGEST_PATH = 255
 LONGEST_PATTERN = 255
 
@@ -84,6 +87,7 @@ class Skipped(StrEnum):
     """Why an object is no photograph to take."""
 
     NO_NAME = "no_name"
+    TOO_LONG = "too_long"
     FOLDER = "folder"
     NO_IMAGE = "no_image"
     EMPTY = "empty"
@@ -94,6 +98,8 @@ def why_skipped(key: str, size: int, matches: Callable[[str], bool] | None) -> S
     """Why an object is left out, None if it is not. `matches` is asked last, and of the whole key."""
     if not key:
         return Skipped.NO_NAME
+    if len(key.encode(errors="replace")) > LONGEST_KEY:
+        return Skipped.TOO_LONG
     if key.endswith("/"):
         return Skipped.FOLDER
     if not key.lower().endswith(IMAGES):

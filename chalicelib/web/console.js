@@ -144,7 +144,7 @@ async function session(id) {
 }
 
 function frame(capture, opened) {
-  if (capture.state !== "ready") {
+  if (capture.state === "unreadable") {
     return element("div", { class: "frame unreadable" }, `${capture.path}: ${capture.reason}`);
   }
   const label = `Photograph of ${clock(capture.timestamp)}`;
@@ -169,7 +169,7 @@ function open(captures, place) {
 
 function step(by) {
   let place = shown.place + by;
-  while (shown.captures[place] && shown.captures[place].state !== "ready") place += by;
+  while (shown.captures[place] && shown.captures[place].state === "unreadable") place += by;
   if (shown.captures[place]) open(shown.captures, place);
 }
 

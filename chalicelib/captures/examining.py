@@ -1,28 +1,33 @@
-"""Reading an object once: what it is, when it was taken, and its eager thumbnails."""
+"""Examining a photograph's bytes: what it is, when it was taken, and its thumbnails, from one decoding."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib.aws.objects import StoredObject
-from chalicelib.captures.rules import Capture, Facts, Origin, parse_key
+from chalicelib.captures.rules import Capture, Facts, Origin
 from chalicelib.captures.timestamps import CaptureTime, capture_time
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Unreadable
 from chalicelib.settings import Settings
 from chalicelib.thumbnails import service as thumbnails
 from chalicelib.thumbnails.photograph import Photograph, open_photograph, times_of_torn
-from chalicelib.thumbnails.rules import Thumbnail
+from chalicelib.thumbnails.rules import Thumbnail, ThumbnailSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """The object a capture is read from: its key, the capture's id, and the stamp it is to have."""
+class Subject:
+    """The object a capture is read from: its key and name, its data source if it is not ours, the capture's
+    id, and the stamp it is to have. `token`: of the attempt at its thumbnails, if it is one."""
 
-    key: str
     capture_id: str
+    key: str
+    filename: str
     stamp: str
     deployment: Deployment
+    source: str | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,28 +39,28 @@ class _Pixels:
     reason: str | None = None
 
 
-def read(found: StoredObject, source: Source, settings: Settings, now: datetime) -> Capture:
-    """The capture in an object, its eager thumbnails written. Bytes that are no photograph make an
+def examine(
+    found: StoredObject, subject: Subject, specs: Sequence[ThumbnailSpec], settings: Settings, now: datetime
+) -> Capture:
+    """The capture in an object, its thumbnails of `specs` written. Bytes that are no photograph make an
     unreadable capture, with the reason: nothing that was sent is lost."""
     photograph: Photograph | None = None
     try:
         photograph = _open(found, settings)
-        pixels = _render(photograph, found, source, settings)
+        pixels = _render(photograph, found, subject, specs, settings)
     except Unreadable as error:
         pixels = _Pixels({}, reason=error.detail)
-    parsed = parse_key(source.key)
-    filename = parsed[1] if parsed else source.key
     exif = photograph.exif if photograph else times_of_torn(found.data or b"")
-    taken = capture_time(filename, exif, now=now, sources=source.deployment.timestamp_sources)
+    taken = capture_time(subject.filename, exif, now=now, sources=subject.deployment.timestamp_sources)
     return Capture(
-        id=source.capture_id,
-        project_id=source.deployment.project_id,
+        id=subject.capture_id,
+        project_id=subject.deployment.project_id,
         timestamp=taken.timestamp,
         millisecond=taken.millisecond,
-        facts=_facts(found, source.key, filename, taken, photograph, pixels),
+        facts=_facts(found, subject, taken, photograph, pixels),
         thumbnails=pixels.thumbnails,
         origin=_origin(photograph) if photograph else Origin(),
-        stamp=source.stamp,
+        stamp=subject.stamp,
     )
 
 
@@ -66,24 +71,28 @@ def _open(found: StoredObject, settings: Settings) -> Photograph:
     return open_photograph(found.data)
 
 
-def _render(photograph: Photograph, found: StoredObject, source: Source, settings: Settings) -> _Pixels:
-    specs = [spec for spec in settings.thumbnails if spec.eager]
-    place = settings.shelf.place(source.capture_id, source.stamp)
+def _render(
+    photograph: Photograph,
+    found: StoredObject,
+    subject: Subject,
+    specs: Sequence[ThumbnailSpec],
+    settings: Settings,
+) -> _Pixels:
+    place = settings.shelf.place(subject.capture_id, subject.stamp, subject.token)
     made, truncated = thumbnails.make(photograph, found.version, specs, settings.shelf.bucket, place)
     return _Pixels(made, truncated)
 
 
 def _facts(
     found: StoredObject,
-    key: str,
-    filename: str,
+    subject: Subject,
     taken: CaptureTime,
     photograph: Photograph | None,
     pixels: _Pixels,
 ) -> Facts:
     return Facts(
-        key=key,
-        filename=filename,
+        key=subject.key,
+        filename=subject.filename,
         version=found.version,
         size=found.size,
         sha256=hashlib.sha256(found.data).hexdigest() if found.data is not None else None,
@@ -99,6 +108,7 @@ def _facts(
         timestamp_conflict=taken.conflict,
         undated_reason=taken.reason if taken.timestamp is None else None,
         truncated=pixels.truncated,
+        source=subject.source,
     )
 
 

@@ -55,6 +55,16 @@ def follow(client: Client, job_id: str, console: Console, sleep: Callable[[float
         raise click.ClickException(told) from error
 
 
+def succeeded(client: Client, job: Job) -> Job:
+    """The job, if it has succeeded. Raises ClickException that says why it has not."""
+    if status_of(job) != "SUCCESS":
+        job_id = str(job.get("id"))
+        why = shown(str(job.get("reason") or "it was cancelled")).rstrip(".")
+        told = f"The job {job_id} did not come to its end: {why}. What it had done by then is kept. "
+        raise click.ClickException(told + f"POST {client.server}/api/v2/jobs/{job_id}/retry goes on with it.")
+    return job
+
+
 def where(client: Client, job_id: str) -> str:
     """Where a job can be looked at."""
     return f"How far it is: GET {client.server}/api/v2/jobs/{job_id}, or `nightjar jobs watch {job_id}`."

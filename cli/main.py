@@ -26,6 +26,7 @@ from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.ingest import ingest
 from cli.jobs import jobs
+from cli.syncing import sync
 from cli.thumbnails import thumbnails
 from cli.upload import Fate, Found, Outcome, Tally, find, send
 from cli.wording import many, shown
@@ -45,6 +46,7 @@ def main() -> None:
 
 main.add_command(ingest)
 main.add_command(jobs)
+main.add_command(sync)
 main.add_command(thumbnails)
 
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from cli import wording
 from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
-from cli.following import Job, counts_of, follow, status_of, where
+from cli.following import counts_of, follow, succeeded, where
 from cli.wording import shown
 
 _STATES = ("fresh", "stale", "missing", "bytes")
@@ -67,7 +67,7 @@ def regenerate(
     if no_wait:
         console.print(f"Started: {job_id}. {where(client, job_id)}", soft_wrap=True)
         return
-    job = _ended(client, follow(client, job_id, console))
+    job = succeeded(client, follow(client, job_id, console))
     counts = counts_of(job)
     failed = counts.get("failed", 0)
     parts = [f"{counts.get('rendered', 0):,} rendered", f"{counts.get('fresh', 0):,} fresh already"]
@@ -94,7 +94,7 @@ def stats(project_id: str, deployment_id: str | None, as_json: bool, server: str
     client = client_of(server, token)
     body = {"deployment": deployment_id, "dry_run": True}
     job_id = _start(client, project_id, "sweep", body)
-    counts = counts_of(_ended(client, follow(client, job_id, wording.console(stderr=as_json))))
+    counts = counts_of(succeeded(client, follow(client, job_id, wording.console(stderr=as_json))))
     labels = _by_label(counts)
     if as_json:
         others = ("captures", "blobs", "lost", "orphans", "orphan_bytes")
@@ -121,7 +121,7 @@ def sweep(project_id: str, deployment_id: str | None, dry_run: bool, server: str
     body = {"deployment": deployment_id, "dry_run": dry_run}
     job_id = _start(client, project_id, "sweep", body)
     console = wording.console()
-    counts = counts_of(_ended(client, follow(client, job_id, console)))
+    counts = counts_of(succeeded(client, follow(client, job_id, console)))
     outcome = ""
     if counts.get("lost") or counts.get("orphans"):
         outcome = (
@@ -142,16 +142,6 @@ def _start(client: Client, project_id: str, what: str, body: dict[str, Any]) -> 
         raise cannot_begin(client, error) from error
     except KeyError as missing:
         raise CannotBegin(f"{client.server}: the server's answer lacks {missing}.") from None
-
-
-def _ended(client: Client, job: Job) -> Job:
-    """The job, if it has succeeded. Raises ClickException that says why it has not."""
-    if status_of(job) != "SUCCESS":
-        job_id = str(job.get("id"))
-        why = shown(str(job.get("reason") or "it was cancelled")).rstrip(".")
-        told = f"The job {job_id} did not come to its end: {why}. What it had done by then is kept. "
-        raise click.ClickException(told + f"POST {client.server}/api/v2/jobs/{job_id}/retry goes on with it.")
-    return job
 
 
 def _by_label(counts: dict[str, int]) -> dict[str, dict[str, int]]:

@@ -98,7 +98,7 @@ def _station(
     if no_wait:
         console.print(Text(f"Started: {job_id}. {where(client, job_id)}"), soft_wrap=True)
         return True
-    well = _tell(client, follow(client, job_id, console), missing, console, has_report=bool(target))
+    well = _tell(client, follow(client, job_id, console), console, has_report=bool(target))
     if target:
         save(client, job_id, target)
         console.print(Text(f"What became of every object: {shown(str(target))}"), soft_wrap=True)
@@ -121,11 +121,11 @@ def _project(client: Client, project_id: str, missing: str, no_wait: bool, conso
         raise CannotBegin(f"Nothing was started. {listed}" if running else none_connected)
     which = f": {', '.join(job_ids)}" if no_wait else ""
     console.print(Text(f"{many(len(job_ids), 'sync')} started{which}. {listed}"), soft_wrap=True)
-    outcomes = [_followed(client, each, missing, console) for each in job_ids if not no_wait]
+    outcomes = [_followed(client, each, console) for each in job_ids if not no_wait]
     return all(outcomes)
 
 
-def _followed(client: Client, job_id: str, missing: str, console: Console) -> bool:
+def _followed(client: Client, job_id: str, console: Console) -> bool:
     """Follows one of several jobs, under its station's name if that is to be had."""
     try:
         job = client.get(f"jobs/{path_segment(job_id)}", {"logs_limit": "1"}, attempts=2)
@@ -133,10 +133,10 @@ def _followed(client: Client, job_id: str, missing: str, console: Console) -> bo
     except CallError:
         station = {}
     console.print(Text(f"{shown(str(station.get('name') or station.get('id') or job_id))}:"), soft_wrap=True)
-    return _tell(client, follow(client, job_id, console), missing, console, has_report=False)
+    return _tell(client, follow(client, job_id, console), console, has_report=False)
 
 
-def _tell(client: Client, job: Job, missing: str, console: Console, *, has_report: bool) -> bool:
+def _tell(client: Client, job: Job, console: Console, *, has_report: bool) -> bool:
     """Tells how a job has ended, and where more is to be had; says whether all went well."""
     try:
         counts = counts_of(succeeded(client, job))

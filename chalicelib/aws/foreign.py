@@ -4,7 +4,7 @@ import re
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -19,12 +19,19 @@ from chalicelib.errors import NightjarError, SourceFault, SourceSlow, StorageFau
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef
+    from mypy_boto3_s3.type_defs import ListObjectsV2OutputTypeDef, ObjectTypeDef
 
 REFUSED = "InvalidCredentials"
 NO_BUCKET = "NoSuchBucket"
+NO_WAY_ON = "NoContinuationToken"
 DEFAULT_REGION = "us-east-1"
 PAGE = 1000
+
+LARGEST = 100 * 1024**4
+"""Bytes of an object: twice what S3 takes."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_ETAG = 200
 
 ROLE_SECONDS = 900
 """For how long the keys of a role live: the least there is."""
@@ -34,6 +41,7 @@ _REFUSALS = {
     "AllAccessDisabled",
     "ExpiredToken",
     "InvalidAccessKeyId",
+    "InvalidClientTokenId",
     "InvalidToken",
     "NoSuchKey",
     "SignatureDoesNotMatch",
@@ -69,12 +77,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class ForeignObject:
-    """An object as a listing tells of it. Sizes in bytes."""
+    """An object as a listing tells of it. Sizes in bytes. `is_odd`: it lacks what every object has, or that
+    is beyond all bounds."""
 
     key: str
     size: int
     version: str
     written: datetime
+    is_odd: bool = False
 
 
 def assumed(role_arn: str, external_id: str, session: str) -> Keys:
@@ -93,12 +103,16 @@ def assumed(role_arn: str, external_id: str, session: str) -> Keys:
                 ExternalId=external_id,
                 DurationSeconds=ROLE_SECONDS,
             )["Credentials"]
-        except (ClientError, BotoCoreError):
-            given = None
-    if given is None:
+        except ClientError as error:
+            given, code = None, error.response.get("Error", {}).get("Code", "")
+        except BotoCoreError:
+            given, code = None, ""
+    if given is None and code in _REFUSALS:
         raise SourceFault(
             REFUSED, f"The role cannot be taken on. Does it trust us, for the external id {external_id!r}?"
         )
+    if given is None:
+        raise SourceFault(UNREACHABLE, "The role cannot be taken on just now.")
     return Keys(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
 
 
@@ -140,13 +154,14 @@ def read(store: Store, key: str, version: str, *, most: int, end: float, allowed
     guard.watch(client)
     with unlogged():
         try:
-            answer = client.get_object(Bucket=store.bucket, Key=key, IfMatch=version)
+            answer = client.get_object(Bucket=store.bucket, Key=key, IfMatch=f'"{version}"')
             data = answer["Body"].read()
-            return StoredObject(data, len(data), answer["ETag"].strip('"'), answer["LastModified"])
+            found = answer["ETag"].removeprefix("W/").strip('"')
+            return StoredObject(data, len(data), found, answer["LastModified"])
         except ClientError as error:
             fault: NightjarError = refused_read(error)
         except SourceFault as error:
-            fault = StorageFault(error.detail)
+            fault = StorageFault(f"Its data source did not give the photograph ({error.code}).")
         except (BotoCoreError, ValueError, KeyError):
             fault = StorageFault("The connection to the storage broke off.")
         finally:
@@ -196,10 +211,18 @@ def _client(store: Store) -> "S3Client":
 
 
 def _objects(answer: "ListObjectsV2OutputTypeDef") -> list[ForeignObject]:
-    return [
-        ForeignObject(each.get("Key", ""), each["Size"], each["ETag"].strip('"'), each["LastModified"])
-        for each in answer.get("Contents", ())
-    ]
+    return [_object(each) for each in answer.get("Contents", ())]
+
+
+def _object(told: "ObjectTypeDef") -> ForeignObject:
+    key, size, version = told.get("Key", ""), told.get("Size", -1), told.get("ETag", "")
+    written = told.get("LastModified", _EPOCH)
+    if written.tzinfo is None:
+        written = written.replace(tzinfo=UTC)
+    bounded = 0 <= size <= LARGEST and 1970 <= written.year < 9999 and 0 < len(version) <= _LONGEST_ETAG
+    if not bounded or "LastModified" not in told:
+        return ForeignObject(key, 0, "", _EPOCH, is_odd=True)
+    return ForeignObject(key, size, version.removeprefix("W/").strip('"'), written)
 
 
 def _asked(client: "S3Client", wanted: Any, end: float) -> tuple[list[ForeignObject], str | None]:
@@ -207,8 +230,11 @@ def _asked(client: "S3Client", wanted: Any, end: float) -> tuple[list[ForeignObj
     with unlogged():
         try:
             answer = client.list_objects_v2(**wanted)
-            following = answer.get("NextContinuationToken") if answer["IsTruncated"] else None
-            return _objects(answer), following
+            following = answer.get("NextContinuationToken")
+            if answer["IsTruncated"] and not following:  # what it leaves out would be taken for gone
+                fault = SourceFault(NO_WAY_ON, "The storage lists a part, and does not say how to go on.")
+            else:
+                return _objects(answer), following if answer["IsTruncated"] else None
         except ClientError as error:
             fault = _fault(error)
         except (BotoCoreError, ValueError, KeyError):

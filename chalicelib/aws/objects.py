@@ -1,6 +1,7 @@
 """S3: reading originals, keeping thumbnails, signing URLs. Signing asks nobody."""
 
 import base64
+import re
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,7 @@ SLOWEST = 30
 """Seconds until an object has come, all of it."""
 
 _PIECE = 64 * 1024
+_WORD = re.compile(r"[A-Za-z0-9.]{1,60}", re.ASCII)
 _TIMEOUTS = (ConnectTimeoutError, ReadTimeoutError)
 _BROKEN = (UnreachableError, HTTPClientError, IncompleteReadError)
 
@@ -106,7 +108,8 @@ def refused_read(error: ClientError) -> NightjarError:
 
 
 def _code(error: ClientError) -> str:
-    return error.response["Error"]["Code"][:80]
+    code = error.response.get("Error", {}).get("Code", "")
+    return code if _WORD.fullmatch(code) else "no reason that can be told"
 
 
 def write(bucket: str, key: str, data: bytes, content_type: str) -> None:

@@ -84,7 +84,7 @@ def write(
         return store.write(seen, same, others)
     original = replace(capture, duplicate_of=None, hidden=False)
     for _ in range(_ROUNDS):
-        if store.write(seen, original, _both(_claim(content, capture.id), others)):
+        if store.write(seen, original, store.both(_claim(content, capture.id), others)):
             return True
         holder = _holder(content)
         if store.see(capture.id).stamp != seen.stamp:
@@ -92,7 +92,7 @@ def write(
         if holder and holder.capture_id != capture.id:
             hide = deployment.inherited.duplicates == "hide"
             copy = replace(capture, duplicate_of=holder.capture_id, hidden=hide)
-            if store.write(seen, copy, _both(_join(content, copy, now, deployment), others)):
+            if store.write(seen, copy, store.both(_join(content, copy, now, deployment), others)):
                 return True
     raise Conflict(f"{capture.id}: its bytes, or what becomes of duplicates, changed too quickly.")
 
@@ -206,12 +206,3 @@ def _join(content: Content, copy: Capture, now: datetime, deployment: Deployment
         inheritance.still_so(writing, deployment)
 
     return join
-
-
-def _both(one: Others, other: Others | None) -> Others:
-    def both(writing: TransactWrite) -> None:
-        one(writing)
-        if other:
-            other(writing)
-
-    return both

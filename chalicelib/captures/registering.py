@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib import ids
-from chalicelib.aws import keys
+from chalicelib.aws import keys, table
 from chalicelib.captures import service, store
 from chalicelib.captures.corrections import corrected
 from chalicelib.captures.rules import Capture, Facts, Seen, following
+from chalicelib.captures.store import Others
 from chalicelib.captures.tidying import Tidying
 from chalicelib.captures.timestamps import capture_time
 from chalicelib.captures.wall_clock import CaptureTime, undated
@@ -34,15 +35,10 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """What became of a capture: whether it is `new`, or `changed`, and where in its deployment's timeline
-    it was and is, None where it was not or is not there."""
+    """Where in its deployment's timeline a capture was, and is, None where it was not or is not there."""
 
-    capture_id: str
-    new: bool = False
-    changed: bool = False
     before: str | None = None
     after: str | None = None
-    undated: bool = False
 
 
 def capture_id(deployment_id: str, key: str) -> str:
@@ -51,47 +47,72 @@ def capture_id(deployment_id: str, key: str) -> str:
     return ids.capture_id(deployment_id, "/", key)
 
 
-def register(deployment: Deployment, listed: Listed, tidying: Tidying, *, known: bool) -> Registered:
-    """Writes what was listed: of a new object a capture that nobody has read; of one that has changed, that
-    what was read of it is out of date. What people corrected stays, and so do thumbnails of the same bytes.
+def begin(deployment: Deployment, listed: Listed, now: datetime) -> Registered | None:
+    """Writes the capture of an object nobody knew; None if there is one, or the trace of one. One request."""
+    capture = _unread(deployment, listed, now)
+    return _told(None, capture) if store.write(Seen(), capture) else None
 
-    One request for a new one, two or more for one that is `known`. Raises Conflict if it keeps changing.
+
+def register(deployment: Deployment, listed: Listed, tidying: Tidying, note: Others) -> Registered:
+    """Writes what was listed over what there is: that what was read of the capture is out of date, if its
+    object has changed. What people corrected stays, and so do thumbnails of the same bytes.
+
+    `note` is written in the same transaction, or nothing is. Two requests or more. Raises Conflict if it
+    keeps changing, or the note is refused.
     """
     capture = _unread(deployment, listed, tidying.now())
-    if not known and store.write(Seen(), capture):
-        return _told(None, capture)
     for _ in range(_ROUNDS):
         seen = store.see(capture.id)
         before = seen.capture
         after = _following(before, replace(capture, stamp=following(seen.stamp)))
         if before is not None and before == after:
-            return Registered(capture.id, after=_place(before), undated=before.timestamp is None)
-        if _write(seen, after, tidying, deployment):
+            if _alone(note):
+                return Registered(after=_place(before))
+        elif _write(seen, after, tidying, deployment, note):
             return _told(before, after)
-    raise Conflict(f"{capture.id} keeps changing.")
+    raise Conflict(f"{capture.id}, or what is known of its object, keeps changing.")
 
 
-def mark_missing(capture_id: str, now: datetime) -> None:
-    """Notes on a capture that its object is no longer there, unless that is noted. Two requests."""
+def mark_missing(capture_id: str, now: datetime, note: Others) -> Registered:
+    """Notes on a capture that its object is no longer there, unless that is noted. As `register`."""
     for _ in range(_ROUNDS):
         before = store.see(capture_id).capture
         if before is None or before.facts.missing_since:
-            return
-        if store.correct(before, replace(before, facts=replace(before.facts, missing_since=now))):
-            return
-    raise Conflict(f"{capture_id} keeps changing.")
+            written = _alone(note)
+        else:
+            after = replace(before, facts=replace(before.facts, missing_since=now))
+            written = store.correct(before, after, note)
+        if written:
+            return Registered()
+    raise Conflict(f"{capture_id}, or what is known of its object, keeps changing.")
 
 
-def remove(capture_id: str, tidying: Tidying) -> Registered:
-    """Removes a capture whose object is no longer there, and all that hangs off it. Two requests, and what
+def remove(capture_id: str, tidying: Tidying, note: Others) -> Registered:
+    """Removes a capture whose object is no longer there, and all that hangs off it. As `register`, and what
     clearing up after it takes."""
     for _ in range(_ROUNDS):
         seen = store.see(capture_id)
         if seen.capture is None:
-            return Registered(capture_id)
-        if service.remove(seen, capture_id, "", tidying):
-            return Registered(capture_id, changed=True, before=_place(seen.capture))
-    raise Conflict(f"{capture_id} keeps changing.")
+            if _alone(note):
+                return Registered()
+        elif service.remove(seen, capture_id, "", tidying, note):
+            return Registered(before=_place(seen.capture))
+    raise Conflict(f"{capture_id}, or what is known of its object, keeps changing.")
+
+
+def _alone(note: Others) -> bool:
+    """Writes a note where nothing is to be written of the capture; False if it was refused."""
+
+    def write() -> None:
+        with table.transaction() as writing:
+            note(writing)
+
+    return table.accepted(write)
+
+
+def is_undated(deployment: Deployment, listed: Listed, now: datetime) -> bool:
+    """Whether the name of what was listed tells no time."""
+    return _taken(listed.filename, deployment, now).timestamp is None
 
 
 def _unread(deployment: Deployment, listed: Listed, now: datetime) -> Capture:
@@ -139,27 +160,19 @@ def _following(before: Capture | None, listed: Capture) -> Capture:
     return before if facts == old else replace(before, facts=facts)
 
 
-def _write(seen: Seen, after: Capture, tidying: Tidying, deployment: Deployment) -> bool:
+def _write(seen: Seen, after: Capture, tidying: Tidying, deployment: Deployment, note: Others) -> bool:
     before = seen.capture
     if before is None:
-        return store.write(seen, after)
+        return store.write(seen, after, note)
     if after.stamp == before.stamp:  # only its facts are amended
-        return store.correct(before, after)
+        return store.correct(before, after, note)
     if before.facts.state == "unread":
-        return store.write(seen, after)
-    return service.keep(seen, after, tidying, deployment)
+        return store.write(seen, after, note)
+    return service.keep(seen, after, tidying, deployment, note)
 
 
 def _told(before: Capture | None, after: Capture) -> Registered:
-    was = _place(before) if before else None
-    return Registered(
-        after.id,
-        new=before is None,
-        changed=before is not None,
-        before=was,
-        after=_place(after),
-        undated=after.timestamp is None,
-    )
+    return Registered(_place(before) if before else None, _place(after))
 
 
 def _place(capture: Capture) -> str:

@@ -148,6 +148,8 @@ class Rendering:
         from chalicelib.captures.examining import Subject, examine
 
         found, facts = originals.read(capture.facts, self.settings), capture.facts
+        if found.version != facts.version:
+            raise Conflict("The photograph is being replaced; ask again in a moment.")
         deployment, stamp = deployments.find(capture.deployment_id), following(capture.stamp)
         subject = Subject(capture.id, facts.key, facts.filename, stamp, deployment, facts.source, token)
         examined = examine(found, subject, specs, self.settings, self.now())

@@ -8,6 +8,7 @@ from chalicelib import ids
 from chalicelib.aws import objects, table
 from chalicelib.captures import corrections, duplicates, reading, store
 from chalicelib.captures.rules import CONTENT_TYPES, Capture, Seen, object_key
+from chalicelib.captures.store import Others
 from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments import reading as deployments
 from chalicelib.deployments.rules import Deployment
@@ -44,11 +45,14 @@ def see(capture_id: str, *, consistent: bool = False) -> tuple[Deployment | None
     return deployments.among(found, deployment_id), reading.seen_among(found, capture_id)
 
 
-def keep(seen: Seen, capture: Capture, tidying: Tidying, deployment: Deployment) -> bool:
-    """Writes a reading over what was seen of a capture, and clears up after what was there; False if it is
-    no longer as it was seen. One request for a new object. Duplicates are hidden if the deployment says so.
+def keep(
+    seen: Seen, capture: Capture, tidying: Tidying, deployment: Deployment, more: Others | None = None
+) -> bool:
+    """Writes a reading over what was seen of a capture, with `more` in the same transaction, and clears up
+    after what was there; False if anything was refused. One request for a new object. Duplicates are hidden
+    if the deployment says so.
     """
-    note = tidying.note(seen.capture) if seen.capture else None
+    note = store.both(tidying.note(seen.capture) if seen.capture else None, more)
     if not duplicates.write(seen, capture, tidying.now(), deployment, note):
         return False
     if seen.stamp:
@@ -56,10 +60,11 @@ def keep(seen: Seen, capture: Capture, tidying: Tidying, deployment: Deployment)
     return True
 
 
-def remove(seen: Seen, capture_id: str, stamp: str, tidying: Tidying) -> bool:
-    """Removes a capture, whose object has gone, and all that hangs off it; False if it is no longer as it
-    was seen. Also where there is none: a reading that is under way is then refused."""
-    others = tidying.note(seen.capture) if seen.capture else None
+def remove(seen: Seen, capture_id: str, stamp: str, tidying: Tidying, more: Others | None = None) -> bool:
+    """Removes a capture, whose object has gone, and all that hangs off it, with `more` in the same
+    transaction; False if anything was refused. Also where there is none: a reading that is under way is then
+    refused."""
+    others = store.both(tidying.note(seen.capture) if seen.capture else None, more)
     if not store.remove(seen, capture_id, stamp, tidying.now(), others):
         return False
     tidying.after(capture_id)

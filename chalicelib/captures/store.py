@@ -42,6 +42,19 @@ class UnreadableRow(Row):
 Others = Callable[[TransactWrite], None]
 
 
+def both(one: Others | None, other: Others | None) -> Others | None:
+    """What writes the one and the other."""
+    if one is None or other is None:
+        return one or other
+    first, second = one, other
+
+    def write(writing: TransactWrite) -> None:
+        first(writing)
+        second(writing)
+
+    return write
+
+
 def get(capture_id: str) -> Capture | None:
     """The capture of that id, or None. One request."""
     row = table.get(CaptureRow, keys.capture(capture_id))

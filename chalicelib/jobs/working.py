@@ -53,10 +53,10 @@ class Working:
         try:
             cursor = _work(known, job, report, time_is_up)
         except (Invalid, NotFound) as error:
-            self._fail(job, report, error.detail)
+            self._fail(job, error.detail)
         except Exception as fault:
             log.exception("%s of %s failed", rules.place(job), job.id)
-            if not self._lost(job, report, fault):
+            if not self._lost(job, fault):
                 raise
         else:
             self._go_on(job, report, cursor)
@@ -109,16 +109,17 @@ class Working:
         if written:
             self.jobs.post(written)
 
-    def _fail(self, job: Job, report: Report, reason: str) -> None:
+    def _fail(self, job: Job, reason: str) -> None:
         line = self.jobs.line("ERROR", reason)
-        self._held(job, lambda now: rules.failed(now, reason, report.stages, self.jobs.now()), [line])
+        # As of the last step: what this one counted is counted again should the job go on from there.
+        self._held(job, lambda now: rules.failed(now, reason, job.stages, self.jobs.now()), [line])
 
-    def _lost(self, job: Job, report: Report, fault: Exception) -> bool:
+    def _lost(self, job: Job, fault: Exception) -> bool:
         """Takes note of a try that was lost by a fault of ours; True if it was the last one. What the fault
         says stays in our own log: a job may be seen by anyone."""
         what = f"{rules.place(job)} failed by a fault of ours ({type(fault).__name__})"
         if job.tries >= rules.TRIES:
-            self._fail(job, report, f"{what}, {job.tries} times.")
+            self._fail(job, f"{what}, {job.tries} times.")
             return True
         line = self.jobs.line("ERROR", f"{what}; it is tried again.")
         self._held(job, lambda current: rules.released(current, self.jobs.now()), [line])

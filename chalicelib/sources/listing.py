@@ -65,4 +65,5 @@ def _seen(found: ForeignObject, wanted: Filter, end: float) -> Seen:
     # The worst of patterns takes some milliseconds for a long key: a page of those is seconds.
     if time.monotonic() >= end:
         raise guard.late()
-    return Seen(found, why_skipped(found.key, found.size, wanted.matches))
+    why = why_skipped(found.key, 1 if found.is_odd else found.size, wanted.matches)
+    return Seen(found, why or (Skipped.ODD if found.is_odd else None))

@@ -65,7 +65,7 @@ def _keys(source: Source) -> Keys | None:
         return keys
     try:
         keys = keeping.keys_of(source)
-    except SourceFault as fault:  # a viewer's question was right: what is wrong is not of their making
-        raise StorageFault(f"The data source cannot be opened: {fault.detail}") from fault
+    except SourceFault as fault:  # why is for those who may edit: a test of the source tells it
+        raise StorageFault("Its data source cannot be opened just now.") from fault
     _kept[source.id] = (source.updated_at, time.monotonic() + KEPT, keys)
     return keys

@@ -91,6 +91,7 @@ class Skipped(StrEnum):
     FOLDER = "folder"
     NO_IMAGE = "no_image"
     EMPTY = "empty"
+    ODD = "odd"
     NO_MATCH = "no_match"
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -37,7 +37,7 @@ from chalicelib.sources.listing import Budget, Filter, Seen
 from chalicelib.sources.rules import Source
 from chalicelib.syncing import report as reports
 from chalicelib.syncing import store
-from chalicelib.syncing.rules import Ahead, Fate, Found, Pair, Policy, merged
+from chalicelib.syncing.rules import Ahead, Fate, Found, Merging, Pair, Policy
 from chalicelib.syncing.service import Line, Syncing
 
 KEY = "data_storage_sync"
@@ -50,7 +50,8 @@ _ALL = 1 << 40
 _PIECE = 1000
 _FAULTS = 5
 """So often in a row a storage may fail before the job gives up: half a minute."""
-_ENDING = (foreign.REFUSED, foreign.NO_BUCKET)
+_FORGOTTEN = timedelta(minutes=2)
+_ENDING = (foreign.NO_WAY_ON, foreign.REFUSED, foreign.NO_BUCKET)
 _TOLD = 20
 """How many failures a step tells one by one; the report has all."""
 
@@ -67,7 +68,7 @@ class Sync(BaseModel):
 class _Walk:
     """How far a sync has come: behind the key `after` of `place`, which stands for all that decides what is
     listed. `photographs` and `size` (bytes) are of what is there and is no other thing; `parts` are those of
-    the report; `faults` in a row; `changed`: something was written."""
+    the report; `faults` in a row, the last of them at `faulted`; `changed`: some captures' times were."""
 
     place: str
     after: str | None = None
@@ -76,6 +77,7 @@ class _Walk:
     size: int = 0
     parts: list[str] = field(default_factory=list)
     faults: int = 0
+    faulted: str | None = None
     changed: bool = False
 
 
@@ -100,13 +102,15 @@ class _AtWork:
                 self.report.count(_STAGE, key, more)
         walk = self.walk
         walk.photographs, walk.size = walk.photographs + len(there), walk.size + sum(e.size for e in there)
-        walk.changed |= any(counted[each.value] for each in (Fate.NEW, Fate.CHANGED, Fate.MISSING))
         self.report.met(_STAGE, walk.photographs, self.syncing.deployment.data_source_total_files)
+        # By what is told, not done: what a step did that was cut off is to be regrouped, too.
+        walk.changed |= any(_moves_time(each) for each in lines)
         self.part.add(lines)
         for each in lines:
             if each.fate is Fate.FAILED and self.failures < _TOLD:
                 self.failures += 1
-                self.report.log("WARNING", f"{each.key[:300]!r}: {each.reason}")
+                name = each.key.removeprefix(self.syncing.place)
+                self.report.log("WARNING", f"{name[:300]!r}: {each.reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +139,22 @@ class SyncJob:
         walk = _Walk(**cursor["walk"]) if cursor else _Walk(place)
         if walk.place != place:
             raise Invalid("The data source was changed while it was synced: start the sync again.")
-        if report.is_repeat and config.missing == "delete":
-            # What a step deleted that was cut off nobody can tell any more, but for the stream, in a while.
+        if report.is_repeat:
+            # What a step wrote that was cut off nobody can tell any more, but for the stream, in a while.
             Settling(self.now, _never).mark_all(Owner("DEPLOYMENT", deployment.id))
         part = reports.Part(deployment.id, source.bucket)
         tidying = Tidying(settings().shelf, self.now)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            mark = partial(self._mark, deployment.id)
-            syncing = Syncing(deployment, source, report.job_id, config.missing, tidying, mark, pool)
+            syncing = Syncing(
+                deployment,
+                source,
+                report.job_id,
+                config.missing,
+                tidying,
+                partial(self._mark, deployment.id, pool),
+                pool,
+                report.is_repeat,
+            )
             over = self._walk(_AtWork(walk, syncing, part, report), time_is_up)
         walk.parts.append(part.keep(report.job_id, settings()))
         before = cursor["before"] if cursor else deployment.counts.sessions_count
@@ -152,12 +164,13 @@ class SyncJob:
         """Goes on from where the walk is; says whether it has come to the end."""
         walk, syncing = at_work.walk, at_work.syncing
         known = Ahead(store.known(syncing.deployment.id, syncing.place, walk.after))
+        merging = Merging(known, syncing.place, walk.after)
         try:
             with closing(_pages(syncing, walk)) as pages:
                 for page in pages:
                     if page:
                         walk.faults = 0
-                    pairs = merged([_found(each) for each in page], known)
+                    pairs = merging.page([_found(each) for each in page])
                     if not self._pairs(pairs, at_work, time_is_up):
                         return False
         except SourceFault as fault:
@@ -178,17 +191,20 @@ class SyncJob:
                 return False
         return True
 
-    def _mark(self, deployment_id: str, places: Sequence[str]) -> None:
+    def _mark(self, deployment_id: str, pool: ThreadPoolExecutor, places: Sequence[str]) -> None:
         """Marks what was touched, so that the job's own regrouping waits for no stream."""
         touched, owner = Touched(), Owner("DEPLOYMENT", deployment_id)
         for at in places:
             touched.capture(owner, at)
-        Settling(self.now, _never).mark(touched)
+        settling = Settling(self.now, _never)
+        list(pool.map(settling.mark, (Touched({part: hours}) for part, hours in touched.parts.items())))
 
     def _bear(self, fault: SourceFault, at_work: _AtWork) -> None:
         """Takes a fault of the storage for a passing one, a few times."""
-        walk = at_work.walk
-        walk.faults += 1
+        walk, now = at_work.walk, self.now()
+        if walk.faulted and now - datetime.fromisoformat(walk.faulted) > _FORGOTTEN:
+            walk.faults = 0
+        walk.faults, walk.faulted = walk.faults + 1, now.isoformat()
         if fault.code in _ENDING or walk.faults >= _FAULTS:
             raise Invalid(fault.detail)
         at_work.report.log("WARNING", f"{fault.detail} It is tried again.")
@@ -253,6 +269,11 @@ def _found(seen: Seen) -> Found:
     each = seen.object
     skipped = seen.skipped.value if seen.skipped else None
     return Found(each.key, each.version, each.size, each.written, skipped)
+
+
+def _moves_time(line: Line) -> bool:
+    """Whether sessions may change by what became of an object."""
+    return line.fate in (Fate.NEW, Fate.CHANGED) or line.gone == "deleted"
 
 
 def _never(owner: Owner) -> None:

@@ -38,14 +38,16 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An object that was found before, as it was then: in which source, and what became of it by which job.
-    `gone`: it was missing, and its capture is marked or deleted for that."""
+    """An object that was found before, as it was then: in which source, and in which of its buckets
+    (`origin`), and what became of it by which job. `gone`: it was missing, and its capture is marked or
+    deleted for that."""
 
     key: str
     version: str
     size: int
     written: datetime
     source: str
+    origin: str
     job: str
     fate: Fate
     undated: bool = False
@@ -83,21 +85,34 @@ class Ahead:
         return row
 
 
-def merged(page: Sequence[Found], known: Ahead) -> Iterator[Pair]:
-    """Each object of a page of the listing with what is known of it, and what is known up to there without
-    being listed. Both are in the order of their keys' bytes, as S3 and the table list them.
+class Merging:
+    """Holds a listing against what is known. Both are in the order of their keys' bytes, as S3 and the table
+    list them; `prefix` is what all keys begin with, `after` the one behind which the listing goes on."""
 
-    Raises Invalid if the page is not: a storage that lists otherwise cannot be synced so.
-    """
-    last = b""
-    for each in page:
-        place = each.key.encode()
-        if place < last:
-            raise Invalid("The storage does not list its objects in the order of their keys.")
-        last = place
-        for row in known.before(each.key):
-            yield None, row
-        yield each, known.at(each.key)
+    def __init__(self, known: Ahead, prefix: str, after: str | None) -> None:
+        self.known, self._prefix = known, prefix
+        self._last = (after or "").encode()
+
+    def page(self, page: Sequence[Found]) -> Iterator[Pair]:
+        """Each object of the next page with what is known of it, and what is known up to there without being
+        listed. What is listed twice counts once.
+
+        Raises Invalid if the page is not behind the last one, or not in order: a storage that lists otherwise
+        cannot be synced so, as what it leaves out would be taken for gone.
+        """
+        begin = self._last
+        for number, each in enumerate(page):
+            place = each.key.encode()
+            if not each.key.startswith(self._prefix):
+                raise Invalid("The storage lists objects that it was not asked for.")
+            if place < self._last or (place == begin and number == 0 and begin):
+                raise Invalid("The storage does not list its objects in the order of their keys.")
+            if place == self._last and begin != place:
+                continue
+            self._last = place
+            for row in self.known.before(each.key):
+                yield None, row
+            yield each, self.known.at(each.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +129,7 @@ class Terms:
 
     job: str
     source: str
+    origin: str
     policy: Policy
 
 
@@ -136,8 +152,8 @@ def verdict(found: Found | None, known: Known | None, terms: Terms) -> Verdict |
 def _on_missing(known: Known, terms: Terms) -> Verdict | None:
     if known.gone == "deleted":
         return Verdict(Fate.MISSING) if known.job == terms.job else None
-    # Where it was found in another source than today's, that source may well have it still.
-    if terms.policy == "keep" or known.source != terms.source:
+    # Where it was found in another source or bucket than today's, that one may well have it still.
+    if terms.policy == "keep" or (known.source, known.origin) != (terms.source, terms.origin):
         return Verdict(Fate.MISSING)
     if terms.policy == "delete":
         return Verdict(Fate.MISSING, "delete")

@@ -1,10 +1,12 @@
 """Syncing: the listing of a deployment's data source, held against what is known of it.
 
-First the captures of a page are written, then the times they touch are marked, then what is known of their
-objects. Whoever is cut off in between finds, the next time, that the captures are there already, and marks
-them again. No bytes of a photograph are read.
+First the new captures of a page are written, then the times they touch are marked, then it is noted that
+their objects are known. Whoever is cut off in between finds, the next time, that the captures are there
+already, and marks them again. What has changed or gone is written together with that note. No bytes of a
+photograph are read.
 """
 
+import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -46,7 +48,7 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class _Done:
     """What was done about one object: its line, what is known of it from now on, what became of its
-    capture."""
+    capture. `known` is still to be remembered."""
 
     line: Line
     known: Known | None = None
@@ -66,6 +68,13 @@ class Syncing:
     tidying: Tidying
     mark: Callable[[Sequence[str]], None]
     pool: ThreadPoolExecutor
+    is_repeat: bool = False
+
+    @property
+    def origin(self) -> str:
+        """Stands for the bucket that is looked at."""
+        where = f"{self.source.endpoint_url} {self.source.bucket}"
+        return hashlib.sha256(where.encode()).hexdigest()[:8]
 
     @property
     def place(self) -> str:
@@ -76,7 +85,7 @@ class Syncing:
         """Does what is to be done for some objects, and tells what became of each. One or two requests for
         each that is new, a few for each that has changed or is to be removed, none for any other; and one per
         25 of these."""
-        terms = Terms(self.job_id, self.source.id, self.policy)
+        terms = Terms(self.job_id, self.source.id, self.origin, self.policy)
         lines: list[Line] = []
         due: list[tuple[int, Callable[[], _Done]]] = []
         for found, known in pairs:
@@ -93,7 +102,7 @@ class Syncing:
         self.mark([at for one in registered for at in (one.before, one.after) if at])
         self._remember([one.known for one in done if one.known])
         faults = [one.fault for one in done if one.fault]
-        if len(faults) == len(done) >= ENOUGH:
+        if len(faults) == len(done) >= ENOUGH and not self.is_repeat:
             raise faults[0]
         return lines
 
@@ -122,21 +131,36 @@ class Syncing:
             size=found.size,
             last_modified=found.written,
         )
-        made = registering.register(self.deployment, listed, self.tidying, known=known is not None)
+        made = None if known else registering.begin(self.deployment, listed, self.tidying.now())
         remembered = Known(
-            key, found.version, found.size, found.written, self.source.id, self.job_id, fate, made.undated
+            key=key,
+            version=found.version,
+            size=found.size,
+            written=found.written,
+            source=self.source.id,
+            origin=self.origin,
+            job=self.job_id,
+            fate=fate,
+            undated=registering.is_undated(self.deployment, listed, self.tidying.now()),
         )
-        return _Done(Line(fate, key, size=found.size, undated=made.undated), remembered, made)
+        line = Line(fate, key, size=found.size, undated=remembered.undated)
+        if made:
+            return _Done(line, remembered, made)
+        note = self._noted(known, remembered)
+        return _Done(line, None, registering.register(self.deployment, listed, self.tidying, note))
 
     def _miss(self, known: Known, gone: Gone) -> _Done:
         capture_id = registering.capture_id(self.deployment.id, known.key)
-        removed = None
-        if gone == "deleted":
-            removed = registering.remove(capture_id, self.tidying)
-        else:
-            registering.mark_missing(capture_id, self.tidying.now())
         remembered = replace(known, gone=gone, job=self.job_id, fate=Fate.MISSING)
-        return _Done(_missing(remembered), remembered, removed)
+        note = self._noted(known, remembered)
+        if gone == "deleted":
+            done = registering.remove(capture_id, self.tidying, note)
+        else:
+            done = registering.mark_missing(capture_id, self.tidying.now(), note)
+        return _Done(_missing(remembered), None, done)
+
+    def _noted(self, before: Known | None, after: Known) -> store.Others:
+        return store.noted(self.deployment.id, before, after, self.tidying.now())
 
     def _remember(self, known: Sequence[Known]) -> None:
         batches = [known[at : at + store.BATCH] for at in range(0, len(known), store.BATCH)]

@@ -25,7 +25,6 @@ from chalicelib.syncing import store
 from chalicelib.syncing.job import sync_with
 from localstack.embedded.engines import Engine
 
-
 EXAMPLES = int(os.environ.get("NIGHTJAR_EXAMPLES", "8"))
 
 
@@ -220,14 +219,14 @@ def test_one_bad_object_loses_no_other(station: Station, monkeypatch: pytest.Mon
     station.put(*NIGHT)
     from chalicelib.captures import registering
 
-    register = registering.register
+    begin = registering.begin
 
-    def hurt(deployment: Any, listed: Any, *more: Any, **named: Any) -> Any:
+    def hurt(deployment: Any, listed: Any, *more: Any) -> Any:
         if listed.key == NIGHT[3]:
             raise ZeroDivisionError("a secret of ours")
-        return register(deployment, listed, *more, **named)
+        return begin(deployment, listed, *more)
 
-    monkeypatch.setattr(registering, "register", hurt)
+    monkeypatch.setattr(registering, "begin", hurt)
     job = station.sync()
     assert job.status == "SUCCESS"
     assert told(job) == {"total_files": 6, "new": 5, "failed": 1}

@@ -1,6 +1,6 @@
 """Ids: opaque to callers, yet an id says by itself where its item lies.
 
-A deployment is `d…`, a project `p…`, a job `j…`, a data source `b…` (a bucket). A capture
+A deployment is `d…`, a project `p…`, a job `j…`, a data source `b…` (a bucket), a capture set `c…`. A capture
 `<deployment>-<16 chars>` and a session `<deployment>-s<10 chars>` carry their deployment, so that finding
 either is one read.
 """
@@ -18,6 +18,7 @@ _SHAPES = {
     "capture": re.compile(r"d[a-z2-7]{10}-[a-z2-7]{16}"),
     "job": re.compile(r"j[a-z2-7]{10}"),
     "source": re.compile(r"b[a-z2-7]{10}"),
+    "set": re.compile(r"c[a-z2-7]{10}"),
     "session": re.compile(r"d[a-z2-7]{10}-s[a-z2-7]{10}"),
 }
 
@@ -44,6 +45,16 @@ def new_job_id() -> str:
 def new_source_id() -> str:
     """A fresh id of a data source."""
     return "b" + _base32(secrets.token_bytes(7), 10)
+
+
+def new_set_id() -> str:
+    """A fresh id of a capture set."""
+    return "c" + _base32(secrets.token_bytes(7), 10)
+
+
+def starred_set_id(project_id: str) -> str:
+    """The id of the set of a project's starred captures: each project has one."""
+    return "c" + _base32(hashlib.sha256(f"starred/{project_id}".encode()).digest(), 10)
 
 
 def new_session_id(deployment_id: str) -> str:

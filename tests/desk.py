@@ -98,9 +98,13 @@ class Desk:
 
     def __post_init__(self) -> None:
         regroup = regroup_with(lambda: now() + self.ahead, self._sleep)
-        types = {**TYPES, **{each.key: each for each in (regroup, *self.more)}}
-        self.jobs = Jobs(types, lambda: now() + self.ahead, self._send)
+        self._types = {**TYPES, **{each.key: each for each in (regroup, *self.more)}}
+        self.jobs = Jobs(self._types, lambda: now() + self.ahead, self._send)
         self.working = Working(self.jobs)
+
+    def add(self, *more: JobType[Any]) -> None:
+        """Lets it know more types of jobs, which may be told its own time."""
+        self._types.update({each.key: each for each in more})
 
     def _sleep(self, seconds: float) -> None:
         self.ahead += timedelta(seconds=seconds)

@@ -28,6 +28,12 @@ PURE = {
     "wall_clock",
     "stages",
     "attempts",
+    "methods",
+    "frames",
+    "lowest",
+    "each_session",
+    "stratified",
+    "sampling",
 }
 PURE_MAY_USE = {"chalicelib.counts", "chalicelib.errors"}
 ROOMS = {

@@ -25,6 +25,11 @@ job               JOB#j          JOB                                        PROJ
 log line          JOB#j          LOG#<time>#xxxx
 running job       RUNNING#slot   RUNNING                                    RUNNING_JOBS · <since>#j
 object, synced    SYNCED#d       its own key
+capture set       SET#s          SET                                        PROJECT#p · SET#name#s
+member            SET#s          MEMBER#g#c            g#<the capture's at>
+… its mirror      CAPTURE#c      SET#s#g
+live set          PROJECT#p      LIVE#s
+segment of a set  SET#s          SEGMENT#g#<day or part of the undated>
 data source       SOURCE#s       SOURCE                                     PROJECT#p · SOURCE#name#s
 """
 
@@ -53,6 +58,7 @@ UNTIDY = "UNTIDY"
 SESSIONS = "SESSION#"
 DEPLOYMENTS = "DEPLOYMENT#"
 SOURCES = "SOURCE#"
+SETS = "SET#"
 LAST = "~"
 """Sorts after everything that may follow a prefix."""
 
@@ -227,6 +233,41 @@ def log_line(job_id: str, time: str, mark: str) -> Key:
 def running(slot: str) -> Key:
     """pk and sk of the note that a job is queued or running, and has taken that slot."""
     return f"RUNNING#{slot}", "RUNNING"
+
+
+def capture_set(set_id: str) -> Key:
+    """pk and sk of a capture set."""
+    return f"{SETS}{set_id}", "SET"
+
+
+def capture_set_rank(name: str, set_id: str) -> str:
+    """Capture sets of a project in the order of their names."""
+    return f"{SETS}{_sortable(name)}#{set_id}"
+
+
+def member(set_id: str, generation: str, capture_id: str) -> Key:
+    """pk and sk of a member of a generation of a capture set."""
+    return capture_set(set_id)[0], f"MEMBER#{generation}#{capture_id}"
+
+
+def member_at(generation: str, at: str) -> str:
+    """Where a member stands in time, among those of its generation."""
+    return f"{generation}#{at}"
+
+
+def member_mirror(capture_id: str, set_id: str, generation: str) -> Key:
+    """pk and sk of the note with a capture that it is a member."""
+    return f"{CAPTURES}{capture_id}", f"{SETS}{set_id}#{generation}"
+
+
+def segment(set_id: str, generation: str, part: str) -> Key:
+    """pk and sk of the count of a segment of a generation."""
+    return capture_set(set_id)[0], f"SEGMENT#{generation}#{part}"
+
+
+def live_set(project_id: str, set_id: str) -> Key:
+    """pk and sk of the note that a project has a set that follows its captures."""
+    return project(project_id)[0], f"LIVE#{set_id}"
 
 
 def synced(deployment_id: str) -> str:

@@ -51,13 +51,15 @@ def announce(ask: Ask) -> Answer:
 
 
 def listed(ask: Ask) -> dict[str, object]:
-    """GET: captures of a project, a deployment (`deployment=`) or a session (`event=`) by time, undated
+    """GET: captures of a project, a set (`collections=`), a deployment or an `event=` by time, undated
     ones last in either direction; or only those `undated=true`, `state=unreadable` or `duplicate=true`."""
     project_id = ids.check("project", ask.required("project_id"))
     only = _only(ask)
     after = paging.cursor_of(ask, _NOTED if only in ("unreadable", "duplicate") else _CURSOR)
     turn = Turn(_order(ask), paging.limit_of(ask), after, paging.offset_of(ask), only)
-    if session_id := ask.query.get("event"):
+    if set_id := ask.query.get("collections"):
+        found = listing.of_set(ask.principal, project_id, set_id, _plain(turn))
+    elif session_id := ask.query.get("event"):
         found = listing.of_session(ask.principal, project_id, session_id, turn)
     elif deployment_id := ask.query.get("deployment"):
         found = listing.of_deployment(ask.principal, project_id, deployment_id, turn)
@@ -68,6 +70,13 @@ def listed(ask: Ask) -> dict[str, object]:
         for each in found.captures
     ]
     return paging.page(ask, "/captures", results, found.count, found.position)
+
+
+def _plain(turn: Turn) -> Turn:
+    """The turn, if it picks nothing out. Raises Invalid for what a capture set cannot be asked for."""
+    if turn.only or turn.offset:
+        raise Invalid("Captures of a set are listed all, and page by page by `cursor`, not by `offset`.")
+    return turn
 
 
 def detail(ask: Ask) -> CaptureDetail:

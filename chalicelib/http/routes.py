@@ -1,6 +1,7 @@
 """Every route there is."""
 
 from chalicelib import status
+from chalicelib.capture_sets import routes as capture_sets
 from chalicelib.captures import clock_routes as clock
 from chalicelib.captures import routes as captures
 from chalicelib.captures import thumbnail_job_routes as thumbnail_jobs
@@ -23,6 +24,7 @@ ROUTES = (
     *deployments.ROUTES,
     *sources.ROUTES,
     *syncing.ROUTES,
+    *capture_sets.ROUTES,
     *captures.ROUTES,
     *thumbnails.ROUTES,
     *thumbnail_jobs.ROUTES,

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from chalicelib.aws import clock, queues
+from chalicelib.capture_sets import populating
 from chalicelib.captures import clock_shift, copies, regeneration, sweeping
 from chalicelib.ingest import again
 from chalicelib.jobs.job_type import JobType
@@ -28,6 +29,8 @@ TYPES: Mapping[str, JobType[Any]] = {
         sweeping.SWEEP,
         regrouping.REGROUP,
         syncing.SYNC,
+        populating.POPULATE,
+        populating.DELETE,
     )
 }
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from chalicelib.capture_sets.rules import segment_of
+
 ALL = "ALL"
 _UNDATED = "UNDATED-"
 _SEGMENT = 2  # characters of base32: at most 1,024 segments
@@ -40,10 +42,14 @@ class Owner:
 @dataclass(slots=True)
 class Touched:
     """What is to be marked: per owner and part, the hours of the day (none where the part is no day).
-    `ruled` are the projects that have changed the rule of sessions for some of their deployments."""
+    `ruled` are the projects that have changed the rule of sessions for some of their deployments, `moved` the
+    captures that are elsewhere in time than they were, or have gone; `arrived`, by project, those that are
+    there since, or elsewhere."""
 
     parts: dict[tuple[Owner, str], set[int]] = field(default_factory=lambda: defaultdict(set))
     ruled: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
+    arrived: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def everything(self, owner: Owner) -> None:
         """All of an owner."""
@@ -73,10 +79,12 @@ def touched(changes: Iterable[tuple[str, str, Image | None, Image | None]]) -> T
         if pk.startswith("SYNCED#"):  # where a row's sk is whatever an object is called
             continue
         kind = sk.partition("#")[0]
-        if pk.startswith("PROJECT#"):
+        if pk.startswith("SET#"):
+            _member(result, Owner.of(pk), before or {}, after or {})
+        elif pk.startswith("PROJECT#"):
             _project(result, Owner.of(pk), kind, before, after)
         elif kind == "CAPTURE":
-            _capture(result, Owner.of(pk), before or {}, after or {})
+            _capture(result, Owner.of(pk), sk, before or {}, after or {})
         elif kind == "DEPLOYMENT" and before and after:
             _deployment(result, Owner.of(pk), before, after)
     return result
@@ -87,13 +95,27 @@ _INHERITED_RULE = ("inherited_gap_seconds", "inherited_max_duration_seconds", "i
 _INHERITED = ("draft", *_OWN_RULE, "duplicates")
 
 
-def _capture(result: Touched, owner: Owner, before: Image, after: Image) -> None:
+def _member(result: Touched, owner: Owner, before: Image, after: Image) -> None:
+    """A member of a capture set. A set's own row, its segments and marks have no place in time."""
+    for at in {before.get("at"), after.get("at")} - {None}:
+        generation, _, place = str(at).partition("#")
+        segment = segment_of(place)
+        if segment and before.get("at") != after.get("at"):
+            result.parts[owner, f"{generation}#{segment}"] |= set()
+
+
+def _capture(result: Touched, owner: Owner, sk: str, before: Image, after: Image) -> None:
     old, new = before.get("at"), after.get("at")
     if old == new:
         return
     for at in (old, new):
         if at:
             result.capture(owner, at)
+    capture_id = sk.partition("#")[2]
+    if old:
+        result.moved.add(capture_id)
+    if new and "owner" in after:
+        result.arrived[str(after["owner"]).removeprefix("PROJECT#")].add(capture_id)
 
 
 def _deployment(result: Touched, owner: Owner, before: Image, after: Image) -> None:

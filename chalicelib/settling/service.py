@@ -16,6 +16,8 @@ from typing import Literal, TypeVar
 
 from chalicelib.aws import lease
 from chalicelib.aws.stream import Change
+from chalicelib.capture_sets import service as capture_sets
+from chalicelib.capture_sets import settled as sets
 from chalicelib.deployments import settled
 from chalicelib.errors import LeaseLost
 from chalicelib.projects import service as projects
@@ -60,10 +62,14 @@ class Settling:
     def changes(self, changes: list[Change]) -> None:
         """Marks what a batch of the stream touched, then settles it.
 
-        Raises only if marking failed, so that the batch comes again; what fails later is marked.
+        Members of capture sets follow their captures at once. Raises only if that or marking failed, so that
+        the batch comes again; what fails later is marked.
         """
         touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in changes)
         marks = store.put(touched, self.now())
+        capture_sets.refile(touched.moved)
+        for project_id, capture_ids in touched.arrived.items():
+            capture_sets.follow(project_id, sorted(capture_ids))
         for project_id in touched.ruled:
             _tried(self.defer, Owner("PROJECT", project_id))
         for owner in touched.owners():
@@ -123,6 +129,9 @@ class Settling:
         if owner.kind == "PROJECT":
             project = projects.take_lease(owner.id, self.now)
             return _under(project, lambda held: _settle_project(held, marks))
+        if owner.kind == "SET":
+            found = sets.take_lease(owner.id, self.now)
+            return _under(found, lambda held: _settle_set(held, marks))
         deployment = settled.take_lease(owner.id, self.now)
         return _under(deployment, lambda held: self._deployment(held, owner, marks, told))
 
@@ -151,6 +160,11 @@ class Settling:
         _remove(held, parts, proven=settled.writes(held) > before)
 
 
+def is_marked(owner: Owner) -> bool:
+    """Whether something of an owner is still to be settled. One request."""
+    return bool(store.of_owner(owner))
+
+
 def _tried(settle: Callable[[Owner], object], owner: Owner) -> None:
     try:
         settle(owner)
@@ -169,6 +183,14 @@ def _settle_all(held: settled.DeploymentLease, mark: Mark) -> Effect:
 
 def _settle_project(held: projects.ProjectLease, marks: list[Mark]) -> None:
     _remove(held, marks, proven=projects.settle(held))
+
+
+def _settle_set(held: sets.SetLease, marks: list[Mark]) -> None:
+    proven = False
+    for mark in marks:
+        generation, _, segment = mark.part.partition("#")
+        proven = sets.settle_segment(held, generation, segment)
+    _remove(held, marks, proven=proven)
 
 
 def _remove(held: lease.Lease[L], marks: list[Mark], *, proven: bool = False) -> None:

@@ -33,7 +33,7 @@ class Station:
 
     def __post_init__(self) -> None:
         self.desk = Desk()
-        self.desk = Desk(more=[sync_with(self.desk.jobs.now, self.desk._sleep)])
+        self.desk.add(sync_with(self.desk.jobs.now, self.desk._sleep))
 
     def put(self, *keys: str, body: bytes = b"a photograph") -> None:
         """Puts objects into the foreign bucket."""

@@ -1,0 +1,78 @@
+"""Reading capture sets together with other rows, and their members in the order of time."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from chalicelib.aws import keys, table
+from chalicelib.aws.table import Row
+from chalicelib.capture_sets import store
+from chalicelib.capture_sets.rules import CaptureSet
+
+Order = Literal["timestamp", "-timestamp"]
+
+
+def wanted(set_id: str) -> tuple[type[Row], keys.Key]:
+    """What `table.get_many` reads a set by."""
+    return store.SetRow, keys.capture_set(set_id)
+
+
+def among(found: Mapping[keys.Key, Any], set_id: str) -> CaptureSet | None:
+    """The set among the rows of `table.get_many`, if it is there and stays."""
+    row = found.get(keys.capture_set(set_id))
+    made = store.set_of(row) if row else None
+    return made if made and not made.leaving else None
+
+
+def page(found: CaptureSet, order: Order, limit: int, after: str | None) -> list[str]:
+    """The places in time of up to `limit` members, the undated ones last either way, following the place
+    `after`. One request, two where the dated ones end within the page."""
+    places: list[str] = []
+    for undated in (False, True):
+        if after and after.startswith(keys.UNDATED) and not undated:
+            continue
+        within = after if after and after.startswith(keys.UNDATED) == undated else None
+        forward = undated or order == "timestamp"
+        left = limit - len(places)
+        places += store.page(
+            found.id, found.generation, undated=undated, forward=forward, limit=left, after=within
+        )
+        if len(places) == limit:
+            break
+    return places
+
+
+def capture_of(place: str) -> str:
+    """The id of the capture that stands there."""
+    return place.rpartition("#")[2]
+
+
+def of_project(project_id: str) -> Iterator[CaptureSet]:
+    """All of a project's sets, by name. Two requests per hundred."""
+    after: str | None = None
+    while True:
+        found, after = store.listed(project_id, 100, after)
+        yield from found
+        if after is None:
+            return
+
+
+def stored(set_id: str) -> tuple[CaptureSet | None, int]:
+    """A set, read consistently, None if it is not there or leaves; and how often it was settled with
+    something to write. One request."""
+    row = table.get(store.SetRow, keys.capture_set(set_id), consistent=True)
+    made = store.set_of(row) if row else None
+    return (made if made and not made.leaving else None), int(row.settled or 0) if row else 0
+
+
+def filed(found: CaptureSet) -> Iterator[tuple[str, str]]:
+    """The members of a set that is served, with their places, as their own rows say it, in the order of their
+    ids, read consistently. One request per megabyte: some six thousand."""
+    pk, begin = keys.member(found.id, found.generation, "")
+    lead = keys.member_at(found.generation, "")
+    for row in table.query(store.MemberRow, pk, store.MemberRow.sk.startswith(begin), consistent=True):
+        yield row.sk.removeprefix(begin), (row.at or "").removeprefix(lead)
+
+
+def segments(found: CaptureSet) -> dict[str, int]:
+    """The counts of the segments of a set that is served, read consistently. One request per megabyte."""
+    return store.segments(found.id, found.generation)

@@ -1,0 +1,172 @@
+"""The verbs of capture sets: make, find, change, add, remove, refile."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from chalicelib import ids
+from chalicelib.aws import table
+from chalicelib.capture_sets import store
+from chalicelib.capture_sets.frames import Frame, passes
+from chalicelib.capture_sets.rules import STARRED, CaptureSet, Member
+from chalicelib.captures import reading, timeline
+from chalicelib.captures.rules import Capture
+from chalicelib.errors import Conflict, NotFound
+
+T = TypeVar("T")
+
+
+def make(made: CaptureSet) -> CaptureSet:
+    """Makes a set. One request."""
+    store.add(made)
+    return made
+
+
+def find(set_id: str) -> CaptureSet:
+    """The set of that id, read consistently. Raises NotFound, for one that is being deleted, too."""
+    found = store.get(ids.check("set", set_id))
+    if found is None or found.leaving:
+        raise NotFound(f"There is no capture set with the id {set_id!r}.")
+    return found
+
+
+def change(made: CaptureSet, seen_at: datetime, now: datetime) -> CaptureSet:
+    """Writes a changed set, unless it changed since `seen_at`. Its members stay: populating changes them."""
+    return store.change(replace(made, updated_at=now), seen_at)
+
+
+def add(found: CaptureSet, capture_ids: Sequence[str]) -> int:
+    """Adds captures of the set's project; those that are in it are. Returns how many of those named there
+    are. A request per hundred, three per 25 and one more.
+
+    Raises NotFound if one of them is none of the project, Conflict if the set is populated meanwhile.
+    """
+    wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
+    there = whole(wanted)
+    for each in wanted:
+        if each not in there or there[each].project_id != found.project_id:
+            raise NotFound(f"There is no capture with the id {each!r} in this project.")
+    file(found.id, found.generation, wanted)
+    _check_still(found)
+    return len(wanted)
+
+
+def remove(found: CaptureSet, capture_ids: Sequence[str]) -> int:
+    """Takes captures out of a set; those that are not in it are not. Two requests per 25.
+
+    Raises Conflict if the set is populated meanwhile.
+    """
+    wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
+    for batch in _batches(wanted):
+        store.drop(found.id, found.generation, batch)
+    _check_still(found)
+    return len(wanted)
+
+
+def _check_still(found: CaptureSet) -> None:
+    """Raises Conflict if the set has got other members meanwhile, and what was changed is changed no more."""
+    present = store.get(found.id)
+    if present is None or present.leaving or present.generations != found.generations:
+        raise Conflict("The capture set has been populated anew meanwhile; look at it again.")
+
+
+def file(set_id: str, generation: str, capture_ids: Sequence[str]) -> int:
+    """Files captures as members of a generation, where they stand by now; returns how many there are of them.
+    Three requests per 25 and two per hundred.
+
+    The mirror comes first: from then on a change of the capture finds the member. What changed before, or
+    while it was filed, is seen by looking once more.
+    """
+    for batch in _batches(capture_ids):
+        store.keep_mirrors(set_id, generation, batch)
+    filed = {each.id: member_of(each) for each in whole(capture_ids).values()}
+    for members in _batches(list(filed.values())):
+        store.keep_members(set_id, generation, members)
+    present = {each.id: member_of(each) for each in whole(capture_ids).values()}
+    for each in capture_ids:
+        if each not in present:
+            store.drop(set_id, generation, [each])
+        elif present[each] != filed.get(each):
+            store.refile(set_id, generation, present[each])
+    return len(present)
+
+
+def refile(capture_ids: Iterable[str]) -> None:
+    """Files captures that have changed anew, in all sets they are in; takes those out that have gone. One
+    request for each, and for one that is in any set one more, and one for each of these."""
+    for capture_id in capture_ids:
+        found = store.sets_of(capture_id)
+        if not found:
+            continue
+        capture = whole([capture_id]).get(capture_id)
+        for set_id, generation in found:
+            if capture is None:
+                store.drop(set_id, generation, [capture_id])
+            else:
+                store.refile(set_id, generation, member_of(capture))
+
+
+def follow(project_id: str, capture_ids: Sequence[str]) -> None:
+    """Lets the sets that follow a project's captures take in those that are new or have changed, or let them
+    go. One request where there is none; else three for each set, and what filing takes."""
+    sets = [found for each in store.live(project_id) if (found := store.get(each))]
+    captures = whole(capture_ids) if sets else {}
+    for found in sets:
+        fits = passes(found.kwargs)
+        inside = [each.id for each in captures.values() if fits(frame_of(each))]
+        outside = [each for each in capture_ids if each not in inside]
+        for generation in found.generations:
+            file(found.id, generation, inside)
+            for batch in _batches(outside):
+                store.drop(found.id, generation, batch)
+        _forsake(found, inside)
+
+
+def _forsake(found: CaptureSet, capture_ids: Sequence[str]) -> None:
+    """Takes what was filed out of a generation again that has been cleared away meanwhile."""
+    present = store.get(found.id)
+    kept = present.generations if present else ()
+    for generation in found.generations:
+        if generation not in kept:
+            for batch in _batches(capture_ids):
+                store.drop(found.id, generation, batch)
+
+
+def frame_of(capture: Capture, session_id: str | None = None) -> Frame:
+    """A capture as sampling sees it."""
+    return Frame(
+        capture_id=capture.id,
+        deployment_id=capture.deployment_id,
+        session_id=session_id,
+        timestamp=capture.timestamp,
+        millisecond=capture.millisecond,
+        size=capture.facts.size,
+        has_detections=False,  # nobody detects anything yet
+    )
+
+
+def whole(capture_ids: Sequence[str]) -> dict[str, Capture]:
+    """Captures by id, read consistently; none for what has gone. One request per hundred."""
+    found = table.get_many(map(reading.wanted, capture_ids), consistent=True)
+    return {each.id: each for each in reading.among(found, capture_ids)}
+
+
+def member_of(capture: Capture) -> Member:
+    """A capture as a member."""
+    return Member(capture.id, timeline.position(capture), capture.stamp)
+
+
+def starred(project_id: str, now: datetime) -> CaptureSet:
+    """The starred captures of a project; made when they are first asked for. One request, two more then."""
+    set_id = ids.starred_set_id(project_id)
+    found = store.get(set_id)
+    if found is None:
+        made = CaptureSet(set_id, project_id, "Starred", STARRED, now, now, generation="starred")
+        store.add(made)
+        found = store.get(set_id) or made
+    return found
+
+
+def _batches(values: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (values[at : at + store.BATCH] for at in range(0, len(values), store.BATCH))

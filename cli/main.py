@@ -24,6 +24,7 @@ from rich.text import Text
 from cli import wording
 from cli.client import CallError, Client, path_segment
 from cli.connecting import CannotBegin, cannot_begin, client_of, connected
+from cli.counts import counts
 from cli.ingest import ingest
 from cli.jobs import jobs
 from cli.syncing import sync
@@ -44,6 +45,7 @@ def main() -> None:
     """Talk to a Nightjar server: photographs in, nights out."""
 
 
+main.add_command(counts)
 main.add_command(ingest)
 main.add_command(jobs)
 main.add_command(sync)

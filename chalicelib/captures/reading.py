@@ -1,6 +1,6 @@
-"""Reading captures together with other rows, in one request."""
+"""Reading captures together with other rows, in one request; and all of a deployment, past every index."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from chalicelib.aws import keys
@@ -23,3 +23,24 @@ def among(found: Mapping[keys.Key, Any], capture_ids: Sequence[str]) -> list[Cap
 def seen_among(found: Mapping[keys.Key, Any], capture_id: str) -> Seen:
     """What there is of a capture among the rows of `table.get_many`."""
     return store.seen_of(found.get(keys.capture(capture_id)))
+
+
+def places(deployment_id: str) -> Iterator[str]:
+    """Where the captures of a deployment stand in time, as their own rows say it, in the order of their ids:
+    without the index by which they are settled, and read consistently. One request per megabyte of rows, some
+    eight hundred."""
+    pk, begin = keys.capture(f"{deployment_id}-")
+    rows = store.CaptureRow.query(
+        pk,
+        store.CaptureRow.sk.startswith(begin),
+        consistent_read=True,
+        attributes_to_get=["sk", "at"],
+        page_size=_PAGE,
+    )
+    for row in rows:
+        if row.at:  # of one that was removed only a trace is left
+            yield row.at
+
+
+_PAGE = 10_000
+"""More than a megabyte: without a limit some engines gather all that is left for each page."""

@@ -18,3 +18,9 @@ def among(found: Mapping[keys.Key, Any], deployment_id: str) -> Deployment | Non
     """The deployment among the rows of `table.get_many`, if it is there."""
     row = found.get(keys.deployment(deployment_id))
     return store.deployment_of(row) if row else None
+
+
+def writings(found: Mapping[keys.Key, Any], deployment_id: str) -> int:
+    """How often a deployment was settled with something to write; 0 if it is not there."""
+    row = found.get(keys.deployment(deployment_id))
+    return int(row.settled or 0) if row else 0

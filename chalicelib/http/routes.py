@@ -1,6 +1,7 @@
 """Every route there is."""
 
 from chalicelib import status
+from chalicelib.auditing import routes as auditing
 from chalicelib.capture_sets import routes as capture_sets
 from chalicelib.captures import clock_routes as clock
 from chalicelib.captures import routes as captures
@@ -31,6 +32,7 @@ ROUTES = (
     *clock.ROUTES,
     *sessions.ROUTES,
     *settling.ROUTES,
+    *auditing.ROUTES,
     *ingest.ROUTES,
     *again.ROUTES,
     *failures.ROUTES,

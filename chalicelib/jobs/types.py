@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from chalicelib.auditing import job as auditing
 from chalicelib.aws import clock, queues
 from chalicelib.capture_sets import populating
 from chalicelib.captures import clock_shift, copies, regeneration, sweeping
@@ -31,6 +32,7 @@ TYPES: Mapping[str, JobType[Any]] = {
         syncing.SYNC,
         populating.POPULATE,
         populating.DELETE,
+        auditing.AUDIT,
     )
 }
 

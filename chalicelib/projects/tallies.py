@@ -41,6 +41,12 @@ def tallies_of(project_id: str) -> list[Tally]:
     return [Tally(row.sk.removeprefix(keys.DEPLOYMENTS), counts_of(row), _inherited(row)) for row in rows]
 
 
+def tally_of(project_id: str, deployment_id: str) -> Counts | None:
+    """What one deployment adds, read consistently; None if it has no tally. One request."""
+    row = table.get(TallyRow, keys.tally(project_id, deployment_id), consistent=True)
+    return counts_of(row) if row else None
+
+
 def _inherited(row: Any) -> Inherited:
     return Inherited(bool(row.draft), ruled.settings_of(row), row.duplicates or "flag")
 

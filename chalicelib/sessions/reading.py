@@ -1,9 +1,9 @@
 """Reading sessions together with other rows, and the one around a capture."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from chalicelib.aws import keys
+from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row
 from chalicelib.captures.rules import Capture
 from chalicelib.sessions import store
@@ -27,3 +27,19 @@ def around(capture: Capture) -> Session | None:
         return None
     latest = store.starting_by(capture.deployment_id, capture.timestamp, 1)
     return latest[0] if latest and capture.timestamp <= latest[0].end else None
+
+
+def stored(deployment_id: str) -> Iterator[Session]:
+    """The sessions of a deployment, as their own rows say it, in the order of their ids, read consistently.
+    One request per megabyte: some two thousand."""
+    pk, within = keys.deployment(deployment_id)[0], store.SessionRow.sk.startswith(keys.SESSIONS)
+    return map(store.session_of, table.query(store.SessionRow, pk, within, consistent=True))
+
+
+def undated_segments(deployment_id: str) -> dict[str, int]:
+    """The counts of a deployment's undated captures by segment, read consistently. One request."""
+    pk, begin = keys.undated_segment(deployment_id, "")
+    rows = table.query(
+        store.UndatedSegmentRow, pk, store.UndatedSegmentRow.sk.startswith(begin), consistent=True
+    )
+    return {row.sk.removeprefix(begin): int(row.undated_count) for row in rows}

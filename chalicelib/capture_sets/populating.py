@@ -9,9 +9,9 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -19,9 +19,9 @@ from pydantic import BaseModel, ConfigDict
 
 from chalicelib.aws import clock, lease, objects
 from chalicelib.capture_sets import service, settled, store
-from chalicelib.capture_sets.frames import Frame, Sampler
+from chalicelib.capture_sets.frames import Check, Frame, Sampler, passes
 from chalicelib.capture_sets.methods import checked
-from chalicelib.capture_sets.rules import MANUAL, STARRED, CaptureSet
+from chalicelib.capture_sets.rules import LIVE, MANUAL, STARRED, CaptureSet
 from chalicelib.capture_sets.sampling import sampler_of
 from chalicelib.captures import timeline
 from chalicelib.captures.rules import Capture
@@ -32,6 +32,8 @@ from chalicelib.projects import service as projects
 from chalicelib.projects import tallies
 from chalicelib.sessions import joining
 from chalicelib.settings import settings
+from chalicelib.settling.rules import Owner
+from chalicelib.settling.service import Settling
 
 KEY = "populate_captures_collection"
 DELETE_KEY = "delete_captures_collection"
@@ -70,44 +72,59 @@ class Populating:
     def step(self, config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
         """One step of whatever is next."""
         found = service.find(config.set_id)
-        cursor = cursor or _begun(found)
+        if cursor is None:
+            return _begun(found)
         if cursor["phase"] == "sample":
+            _check_gathers(found, cursor["generation"])
             return _sample(found, cursor, report, time_is_up)
         if cursor["phase"] == "serve":
             self._serve(found, cursor["generation"])
             report.progress(_STAGE, 1.0)
-            return {"phase": "clear", "old": cursor["old"]}
-        left = _clear(found.id, cursor["old"], report, time_is_up)
-        return {**cursor, "old": left} if left else None
+            return {"phase": "clear"}
+        return None if _clear(found.id, found.generations, report, time_is_up) else cursor
 
     def _serve(self, found: CaptureSet, generation: str) -> None:
         """Counts a generation, and lets it be served. Raises Busy if another settler is at the set."""
         for _ in range(_PATIENCE):
             if found.generation == generation:
-                return  # done by an earlier try
+                break  # done by an earlier try
+            _check_gathers(found, generation)
             held = settled.take_lease(found.id, self.now)
             if held:
                 try:
                     settled.serve(held, generation, settled.count_all(held, generation))
-                    return
+                    break
                 finally:
                     lease.release(held)
             self.sleep(_PAUSE)
             found = service.find(found.id)
-        raise Busy("Others are settling the capture set all the time.")
+        else:
+            raise Busy("Others are settling the capture set all the time.")
+        # What was marked while it counted found the lease taken.
+        Settling(self.now, _never).look_again(Owner("SET", found.id))
+
+
+def _check_gathers(found: CaptureSet, generation: str) -> None:
+    if generation not in found.generations:
+        raise Invalid("Another populate has taken the place of this one: start it anew.")
+
+
+def _never(owner: Owner) -> None:
+    raise AssertionError(f"a capture set deferred {owner.pk}")
 
 
 def _begun(found: CaptureSet) -> dict[str, Any]:
     """The first cursor. What the set says by now is what it is populated by, whatever changes meanwhile."""
     if found.method == STARRED:
         raise Invalid("The starred captures are what people have starred: they are not populated.")
-    generation = secrets.token_hex(4)
+    if found.method == MANUAL and not found.kwargs.get("capture_ids"):
+        raise Invalid("This capture set is put together by hand: there is nothing to choose by.")
+    generation = service.new_generation()
     if not store.begin_populating(found, generation):
         raise Conflict("The capture set has changed meanwhile.")
     return {
         "phase": "sample",
         "generation": generation,
-        "old": list(found.generations),
         "method": found.method,
         "kwargs": dict(checked(found.method, found.kwargs)),
         "deployment": None,
@@ -120,7 +137,9 @@ def _begun(found: CaptureSet) -> dict[str, Any]:
 def _sample(found: CaptureSet, cursor: dict[str, Any], report: Report, time_is_up: TimeIsUp) -> Any:
     served = {**cursor, "phase": "serve"}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        filing = _Filing(found, cursor["generation"], pool, report)
+        # Where a capture is chosen for what it is, it is asked once more when it is filed.
+        fits = passes(cursor["kwargs"]) if cursor["method"] in (LIVE, "full") else None
+        filing = _Filing(found, cursor["generation"], pool, report, fits)
         if cursor["method"] == MANUAL:
             filing.file(cursor["kwargs"]["capture_ids"])
             return served
@@ -147,11 +166,8 @@ class _Filing:
     generation: str
     pool: ThreadPoolExecutor
     report: Report
-    waiting: list[str]
-
-    def __init__(self, found: CaptureSet, generation: str, pool: ThreadPoolExecutor, report: Report) -> None:
-        self.found, self.generation, self.pool, self.report = found, generation, pool, report
-        self.waiting = []
+    fits: Check | None = None
+    waiting: list[str] = field(default_factory=list)
 
     def wait(self, capture_ids: list[str]) -> None:
         """Files them, with others, when they are enough."""
@@ -168,7 +184,8 @@ class _Filing:
         """Files them all: those that are there, and the project's."""
         pieces = [capture_ids[at : at + _FILED] for at in range(0, len(capture_ids), _FILED)]
         filed = self.pool.map(
-            lambda piece: service.file(self.found.id, self.generation, _own(piece, self.found)), pieces
+            lambda piece: service.file(self.found.id, self.generation, _own(piece, self.found), self.fits),
+            pieces,
         )
         self.report.count(_STAGE, "captures_added", sum(filed))
 
@@ -223,22 +240,22 @@ def _state(job_id: str, kept: Any) -> Any:  # noqa: ARG001
     return json.loads(objects.read(settings().thumbnails_bucket, kept["key"], 1 << 30).data or b"null")
 
 
-def _delete(config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:
+def _delete(config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:  # noqa: ARG001
     """Clears away all members of a set that is leaving, then the set itself."""
     found = store.get(config.set_id)
-    if found is None:
+    if found is None or not found.leaving:
         return None
-    left = cursor["old"] if cursor else list(found.generations)
-    left = _clear(found.id, left, report, time_is_up)
-    if left:
-        return {"old": left}
+    if not _clear(found.id, (), report, time_is_up):
+        return {"phase": "clear"}
     store.delete(found.id)
     return None
 
 
-def _clear(set_id: str, generations: list[str], report: Report, time_is_up: TimeIsUp) -> list[str]:
-    """Deletes members of generations that nobody is served; those that are left when the time is up."""
-    for number, generation in enumerate(generations):
+def _clear(set_id: str, kept: Container[str], report: Report, time_is_up: TimeIsUp) -> bool:
+    """Deletes all members but those of generations that are kept; False if the time was up before."""
+    for generation in store.generations(set_id):
+        if generation in kept:
+            continue
         waiting: list[str] = []
         for capture_id in store.members(set_id, generation):
             waiting.append(capture_id)
@@ -247,11 +264,11 @@ def _clear(set_id: str, generations: list[str], report: Report, time_is_up: Time
                 report.count(_CLEAR, "cleared", len(waiting))
                 waiting = []
                 if time_is_up():
-                    return generations[number:]
+                    return False
         store.drop(set_id, generation, waiting)
         report.count(_CLEAR, "cleared", len(waiting))
         store.drop_segments(set_id, generation, list(store.segments(set_id, generation)))
-    return []
+    return True
 
 
 def _slot(project_id: str, deployment_id: str | None, config: Mapping[str, Any]) -> str | None:  # noqa: ARG001

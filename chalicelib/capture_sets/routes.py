@@ -11,7 +11,7 @@ from chalicelib.capture_sets.methods import checked
 from chalicelib.capture_sets.rules import LIVE, MANUAL, STARRED, CaptureSet
 from chalicelib.capture_sets.schemas import SetAnswer, SetChange, SetMake, Which
 from chalicelib.captures.asked import seen as capture_seen
-from chalicelib.errors import Conflict, Invalid
+from chalicelib.errors import Conflict, Invalid, NotFound
 from chalicelib.http import paging
 from chalicelib.http.routing import Answer, Ask, Route
 from chalicelib.jobs.service import Start
@@ -38,7 +38,7 @@ def make(ask: Ask) -> SetAnswer:
         description=body.description,
         method=body.method or MANUAL,
         kwargs=_kwargs(body.method, body.kwargs) if body.method else _kwargs(MANUAL, _NOBODY | body.kwargs),
-        generation=secrets.token_hex(4),
+        generation=service.new_generation(),
         created_at=now,
         updated_at=now,
     )
@@ -71,6 +71,8 @@ def change(ask: Ask) -> SetAnswer:
         raise Invalid("The starred captures are what people have starred.", {"method": "starred stays"})
     if not body.model_fields_set & {"method", "kwargs"}:
         return SetAnswer.of(service.change(after, before.updated_at, clock.now()), ask)
+    if "kwargs" not in body.model_fields_set and after.method != before.method:
+        after = replace(after, kwargs=_NOBODY if after.method == MANUAL else {})
     after = replace(after, kwargs=_kwargs(after.method, after.kwargs))
     if after.is_live:
         _open(ask, before)
@@ -81,8 +83,10 @@ def change(ask: Ask) -> SetAnswer:
 
 
 def remove(ask: Ask) -> Answer:
-    """DELETE: deletes a capture set, which is seen no more at once; its members are cleared by a job."""
-    found = seen(ask)
+    """DELETE: deletes a capture set, which is seen no more at once; its members are cleared by a job. One
+    that is being deleted may be deleted again, should that job not have come to its end."""
+    found = _seen(ask, store.get(ids.check("set", ask.path["set_id"])))
+    _open(ask, found)
     store.leave(found)
     return Answer(_started(ask, found, populating.DELETE_KEY), 202)
 
@@ -127,16 +131,21 @@ def unstar(ask: Ask) -> dict[str, str]:
 
 def seen(ask: Ask) -> CaptureSet:
     """The set that the path names, if whoever asks may see its project. Two requests. Raises NotFound."""
-    found = service.find(ask.path["set_id"])
-    project = projects.find(found.project_id)
-    ask.principal.must_see(f"capture set with the id {found.id!r}", draft=project.draft)
+    return _seen(ask, service.find(ask.path["set_id"]))
+
+
+def _seen(ask: Ask, found: CaptureSet | None) -> CaptureSet:
+    what = f"capture set with the id {ask.path['set_id']!r}"
+    if found is None:
+        raise NotFound(f"There is no {what}.")
+    ask.principal.must_see(what, draft=projects.find(found.project_id).draft)
     return found
 
 
 def _open(ask: Ask, found: CaptureSet) -> CaptureSet:
     """The set, for its members to be changed. Raises Conflict while a job is at them."""
-    if found.populating and jobs(ask.settings).is_taken(populating.slot(found.id)):
-        raise Conflict("The capture set is being populated: wait until that has ended.")
+    if jobs(ask.settings).is_taken(populating.slot(found.id)):
+        raise Conflict("The capture set is being populated: wait until that job has ended, or cancel it.")
     return found
 
 

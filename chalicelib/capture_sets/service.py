@@ -1,24 +1,33 @@
 """The verbs of capture sets: make, find, change, add, remove, refile."""
 
+import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from chalicelib import ids
-from chalicelib.aws import table
+from chalicelib.aws import keys, table
 from chalicelib.capture_sets import store
-from chalicelib.capture_sets.frames import Frame, passes
+from chalicelib.capture_sets.frames import Check, Frame, passes
 from chalicelib.capture_sets.rules import STARRED, CaptureSet, Member
 from chalicelib.captures import reading, timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.errors import Conflict, NotFound
 
+MOST_LIVE = 20
+
 T = TypeVar("T")
 
 
+def new_generation() -> str:
+    """A name for members that gather: never the same twice, also where a set's id comes back."""
+    return secrets.token_hex(4)
+
+
 def make(made: CaptureSet) -> CaptureSet:
-    """Makes a set. One request."""
+    """Makes a set. One request, two for a live one. Raises Conflict if there are too many of these."""
+    check_live(made)
     store.add(made)
     return made
 
@@ -31,8 +40,18 @@ def find(set_id: str) -> CaptureSet:
     return found
 
 
+def check_live(made: CaptureSet) -> None:
+    """Raises Conflict if a project has as many live sets as are followed: each costs every capture that
+    comes. One request for a live set."""
+    others = set(store.live(made.project_id)) - {made.id} if made.is_live else set()
+    if len(others) >= MOST_LIVE:
+        raise Conflict(f"A project has {MOST_LIVE} sets at the most that follow a rule.")
+
+
 def change(made: CaptureSet, seen_at: datetime, now: datetime) -> CaptureSet:
-    """Writes a changed set, unless it changed since `seen_at`. Its members stay: populating changes them."""
+    """Writes a changed set, unless it changed since `seen_at`. Its members stay: populating changes them.
+    Raises as `make`."""
+    check_live(made)
     return store.change(replace(made, updated_at=now), seen_at)
 
 
@@ -42,13 +61,14 @@ def add(found: CaptureSet, capture_ids: Sequence[str]) -> int:
 
     Raises NotFound if one of them is none of the project, Conflict if the set is populated meanwhile.
     """
+    _check_stays(found)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
     there = whole(wanted)
     for each in wanted:
         if each not in there or there[each].project_id != found.project_id:
             raise NotFound(f"There is no capture with the id {each!r} in this project.")
     file(found.id, found.generation, wanted)
-    _check_still(found)
+    _check_still(found, wanted)
     return len(wanted)
 
 
@@ -57,6 +77,7 @@ def remove(found: CaptureSet, capture_ids: Sequence[str]) -> int:
 
     Raises Conflict if the set is populated meanwhile.
     """
+    _check_stays(found)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
     for batch in _batches(wanted):
         store.drop(found.id, found.generation, batch)
@@ -64,32 +85,48 @@ def remove(found: CaptureSet, capture_ids: Sequence[str]) -> int:
     return len(wanted)
 
 
-def _check_still(found: CaptureSet) -> None:
-    """Raises Conflict if the set has got other members meanwhile, and what was changed is changed no more."""
+def _check_stays(found: CaptureSet) -> None:
+    if found.leaving:
+        raise Conflict("The capture set is being deleted.")
+
+
+def _check_still(found: CaptureSet, filed: Sequence[str] = ()) -> None:
+    """Raises Conflict if the set has got other members meanwhile, or is being deleted; what was filed is
+    taken out of what nobody is served any more."""
     present = store.get(found.id)
     if present is None or present.leaving or present.generations != found.generations:
+        _forsake(found, filed)
         raise Conflict("The capture set has been populated anew meanwhile; look at it again.")
 
 
-def file(set_id: str, generation: str, capture_ids: Sequence[str]) -> int:
-    """Files captures as members of a generation, where they stand by now; returns how many there are of them.
-    Three requests per 25 and two per hundred.
+def file(set_id: str, generation: str, capture_ids: Sequence[str], fits: Check | None = None) -> int:
+    """Files captures as members of a generation, where they stand by now; returns how many there are of them
+    (of those that fit, if that is asked). Three requests per 25 and three per hundred.
 
     The mirror comes first: from then on a change of the capture finds the member. What changed before, or
-    while it was filed, is seen by looking once more.
+    while it was filed, is seen by looking once more; so is that somebody took it out meanwhile.
     """
     for batch in _batches(capture_ids):
         store.keep_mirrors(set_id, generation, batch)
     filed = {each.id: member_of(each) for each in whole(capture_ids).values()}
     for members in _batches(list(filed.values())):
         store.keep_members(set_id, generation, members)
-    present = {each.id: member_of(each) for each in whole(capture_ids).values()}
+    looked = table.get_many(
+        [*map(reading.wanted, capture_ids), *store.mirrors(set_id, generation, capture_ids)], consistent=True
+    )
+    present = {each.id: each for each in reading.among(looked, capture_ids)}
+    there = {each: present[each] for each in present if fits is None or fits(frame_of(present[each]))}
+    kept = 0
     for each in capture_ids:
-        if each not in present:
+        if keys.member_mirror(each, set_id, generation) not in looked:
+            store.drop_members(set_id, generation, [each])
+        elif each not in there:
             store.drop(set_id, generation, [each])
-        elif present[each] != filed.get(each):
-            store.refile(set_id, generation, present[each])
-    return len(present)
+        else:
+            kept += 1
+            if member_of(there[each]) != filed.get(each):
+                store.refile(set_id, generation, member_of(there[each]))
+    return kept
 
 
 def refile(capture_ids: Iterable[str]) -> None:
@@ -113,11 +150,13 @@ def follow(project_id: str, capture_ids: Sequence[str]) -> None:
     sets = [found for each in store.live(project_id) if (found := store.get(each))]
     captures = whole(capture_ids) if sets else {}
     for found in sets:
+        if not found.is_live or found.leaving:  # it has been changed a moment ago
+            continue
         fits = passes(found.kwargs)
         inside = [each.id for each in captures.values() if fits(frame_of(each))]
         outside = [each for each in capture_ids if each not in inside]
         for generation in found.generations:
-            file(found.id, generation, inside)
+            file(found.id, generation, inside, fits)
             for batch in _batches(outside):
                 store.drop(found.id, generation, batch)
         _forsake(found, inside)
@@ -126,7 +165,7 @@ def follow(project_id: str, capture_ids: Sequence[str]) -> None:
 def _forsake(found: CaptureSet, capture_ids: Sequence[str]) -> None:
     """Takes what was filed out of a generation again that has been cleared away meanwhile."""
     present = store.get(found.id)
-    kept = present.generations if present else ()
+    kept = present.generations if present and not present.leaving else ()
     for generation in found.generations:
         if generation not in kept:
             for batch in _batches(capture_ids):
@@ -162,7 +201,7 @@ def starred(project_id: str, now: datetime) -> CaptureSet:
     set_id = ids.starred_set_id(project_id)
     found = store.get(set_id)
     if found is None:
-        made = CaptureSet(set_id, project_id, "Starred", STARRED, now, now, generation="starred")
+        made = CaptureSet(set_id, project_id, "Starred", STARRED, now, now, new_generation())
         store.add(made)
         found = store.get(set_id) or made
     return found

@@ -18,6 +18,11 @@ def take_lease(set_id: str, clock: lease.Clock) -> SetLease | None:
     return lease.take(store.SetRow, keys.capture_set(set_id), clock)
 
 
+def exists(set_id: str) -> bool:
+    """Whether there is such a set, read consistently. One request."""
+    return store.get(set_id) is not None
+
+
 def set_under(held: SetLease) -> CaptureSet:
     """The set, as of the last write under this lease."""
     return store.set_of(held.row)
@@ -30,8 +35,8 @@ def settle_segment(held: SetLease, generation: str, segment: str) -> bool:
     Raises LeaseLost if another has taken over.
     """
     found = set_under(held)
-    if generation not in found.generations:
-        return False  # of one that is cleared away
+    if found.leaving or generation not in found.generations:
+        return False  # it is cleared away
     before = store.segment(found.id, generation, segment)
     now = store.recount(found.id, generation, segment)
     if now == before:

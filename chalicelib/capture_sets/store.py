@@ -201,9 +201,7 @@ def refile(set_id: str, generation: str, member: Member) -> bool:
 
 def drop(set_id: str, generation: str, capture_ids: Sequence[str]) -> None:
     """Deletes members, then their mirrors. One request per 25, twice."""
-    with MemberRow.batch_write() as writing:
-        for each in capture_ids:
-            writing.delete(MemberRow(*keys.member(set_id, generation, each)))
+    drop_members(set_id, generation, capture_ids)
     with MirrorRow.batch_write() as writing:
         for each in capture_ids:
             writing.delete(MirrorRow(*keys.member_mirror(each, set_id, generation)))
@@ -214,6 +212,31 @@ def sets_of(capture_id: str) -> list[tuple[str, str]]:
     pk = keys.member_mirror(capture_id, "", "")[0]
     rows = table.query(MirrorRow, pk, MirrorRow.sk.startswith(keys.SETS), consistent=True)
     return [(row.sk.split("#")[1], row.sk.split("#")[2]) for row in rows]
+
+
+def generations(set_id: str) -> list[str]:
+    """All of which there is a member, or the count of a segment. Two requests more than there are."""
+    found: dict[str, None] = {}
+    pk = keys.capture_set(set_id)[0]
+    for kind in ("MEMBER#", "SEGMENT#"):
+        lower = kind
+        while rows := list(table.query(Row, pk, Row.sk.between(lower, f"{kind}{keys.LAST}"), limit=1)):
+            generation = rows[0].sk.split("#")[1]
+            found.setdefault(generation)
+            lower = f"{kind}{generation}#{keys.LAST}"
+    return list(found)
+
+
+def mirrors(set_id: str, generation: str, capture_ids: Sequence[str]) -> list[tuple[type[Row], keys.Key]]:
+    """What `table.get_many` reads the mirrors of members by."""
+    return [(MirrorRow, keys.member_mirror(each, set_id, generation)) for each in capture_ids]
+
+
+def drop_members(set_id: str, generation: str, capture_ids: Sequence[str]) -> None:
+    """Deletes members whose mirrors have gone. One request per 25."""
+    with MemberRow.batch_write() as writing:
+        for each in capture_ids:
+            writing.delete(MemberRow(*keys.member(set_id, generation, each)))
 
 
 def members(set_id: str, generation: str) -> Iterator[str]:

@@ -58,7 +58,7 @@ def listed(ask: Ask) -> dict[str, object]:
     after = paging.cursor_of(ask, _NOTED if only in ("unreadable", "duplicate") else _CURSOR)
     turn = Turn(_order(ask), paging.limit_of(ask), after, paging.offset_of(ask), only)
     if set_id := ask.query.get("collections"):
-        found = listing.of_set(ask.principal, project_id, set_id, _plain(turn))
+        found = listing.of_set(ask.principal, project_id, set_id, _plain(ask, turn))
     elif session_id := ask.query.get("event"):
         found = listing.of_session(ask.principal, project_id, session_id, turn)
     elif deployment_id := ask.query.get("deployment"):
@@ -72,10 +72,10 @@ def listed(ask: Ask) -> dict[str, object]:
     return paging.page(ask, "/captures", results, found.count, found.position)
 
 
-def _plain(turn: Turn) -> Turn:
+def _plain(ask: Ask, turn: Turn) -> Turn:
     """The turn, if it picks nothing out. Raises Invalid for what a capture set cannot be asked for."""
-    if turn.only or turn.offset:
-        raise Invalid("Captures of a set are listed all, and page by page by `cursor`, not by `offset`.")
+    if turn.only or turn.offset or ask.query.get("deployment") or ask.query.get("event"):
+        raise Invalid("Captures of a set are listed all of them, and page by page by 'cursor' alone.")
     return turn
 
 

@@ -79,6 +79,10 @@ class Settling:
         """Marks what is about to be touched, or was, for whoever settles next. One request per part."""
         store.put(touched, self.now())
 
+    def look_again(self, owner: Owner) -> None:
+        """Settles what is marked of an owner, after somebody has had its lease for something else."""
+        self._owner(owner)
+
     def mark_all(self, owner: Owner) -> None:
         """Marks all of a deployment, for a job to settle. One request."""
         touched = Touched()
@@ -131,6 +135,9 @@ class Settling:
             return _under(project, lambda held: _settle_project(held, marks))
         if owner.kind == "SET":
             found = sets.take_lease(owner.id, self.now)
+            if found is None and not sets.exists(owner.id):
+                for mark in marks:  # the last members' going is told when the set has gone already
+                    store.remove(mark)
             return _under(found, lambda held: _settle_set(held, marks))
         deployment = settled.take_lease(owner.id, self.now)
         return _under(deployment, lambda held: self._deployment(held, owner, marks, told))

@@ -75,8 +75,8 @@ def test_a_kwarg_that_nobody_knows_is_refused_by_its_name(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "name", "lowest", "highest"),
     [
-        ("random", "size", 1, 10_000),
-        ("stratified_random", "size", 1, 10_000),
+        ("random", "size", 1, 1000),
+        ("stratified_random", "size", 1, 1000),
         ("random", "seed", 0, 2**53),
         ("interval", "minute_interval", 1, 10_080),
         ("random_from_each_event", "num_each", 1, 1000),
@@ -97,7 +97,7 @@ def test_numbers_have_bounds_and_are_whole(method: str, name: str, lowest: int, 
         assert refused(method, {name: bad}) == {name}
 
 
-@pytest.mark.parametrize("method", DRAWING | {"nth"})
+@pytest.mark.parametrize("method", sorted(DRAWING | {"nth"}))
 def test_a_seed_is_only_for_what_is_drawn_at_random(method: str) -> None:
     assert ("seed" in METHODS[method].model_fields) == (method in DRAWING)
 
@@ -134,7 +134,7 @@ def test_months_and_hours_may_go_round() -> None:
         ("full", "deployment_ids", station, 1000),
         ("full", "event_ids", night, 1000),
         ("interval", "exclude_events", night, 1000),
-        ("manual", "capture_ids", lambda number: ids.capture_id(station(0), "b", str(number)), 10_000),
+        ("manual", "capture_ids", lambda number: ids.capture_id(station(0), "b", str(number)), 1000),
     ],
 )
 def test_lists_hold_ids_each_once_and_not_too_many(method: str, name: str, good: Any, most: int) -> None:

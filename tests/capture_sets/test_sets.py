@@ -24,7 +24,8 @@ from chalicelib.jobs.rules import LEASE, SILENCE, Job
 from chalicelib.jobs.service import Start
 from chalicelib.projects.rules import Project
 from chalicelib.settling import store as marks
-from chalicelib.settling.rules import Owner
+from chalicelib.settling.rules import Owner, Touched
+from chalicelib.settling.service import Settling
 from chalicelib.thumbnails.rules import Shelf
 from localstack.embedded.engines import Engine
 
@@ -228,6 +229,7 @@ def test_what_changes_while_it_is_populated_is_not_lost(real_room: Room) -> None
     real_room.desk.jobs.start(Start(POPULATE.key, real_room.project.id, None, {"set_id": made.id}))
     real_room.desk.pieces = 1
     real_room.desk.turn()
+    real_room.desk.turn()
     real_room.date(real_room.captures[0], EVENING + 5 * DAY)
     real_room.remove(real_room.captures[1])
     real_room.desk.drain()
@@ -275,8 +277,166 @@ def test_a_deleted_set_leaves_nothing(room: Room) -> None:
     assert store.get(made.id) is None
     for each in room.captures:
         assert store.sets_of(each.id) == []
-    left = list(store.MemberRow.query(f"SET#{made.id}"))
-    assert [row.sk for row in left if not row.sk.startswith("UNSETTLED")] == []
+    assert list(store.MemberRow.query(f"SET#{made.id}")) == []
+
+
+def cleared(room: Room, made: CaptureSet) -> bool:
+    """Deletes a set; whether nothing at all is left of it."""
+    store.leave(made)
+    room.desk.jobs.start(Start(DELETE.key, room.project.id, None, {"set_id": made.id}))
+    room.desk.drain()
+    room.world.drain()
+    mirrors = [each for capture in room.captures for each in store.sets_of(capture.id)]
+    return not mirrors and not list(store.MemberRow.query(f"SET#{made.id}"))
+
+
+class TestInterrupted:
+    """Populates that are cancelled, resumed, overtaken; people who are quicker."""
+
+    def begin(self, room: Room, made: CaptureSet) -> Job:
+        room.desk.pieces = 1
+        return room.desk.jobs.start(Start(POPULATE.key, room.project.id, None, {"set_id": made.id}))
+
+    def test_cancelled_while_it_clears(self, real_room: Room) -> None:
+        room, made = real_room, real_room.make("full")
+        service.add(made, ids_of(room.captures[:5]))
+        job = self.begin(room, made)
+        while (room.desk.job(job.id).cursor or {}).get("phase") != "clear":
+            room.desk.turn()
+        room.desk.jobs.cancel(job.id)
+        room.desk.drain()
+        assert store.generations(made.id) != [service.find(made.id).generation]
+        room.populate(made)
+        assert store.generations(made.id) == [service.find(made.id).generation]
+        assert cleared(room, made)
+
+    def test_cancelled_and_resumed_after_another(self, real_room: Room) -> None:
+        room, made = real_room, real_room.make("full")
+        job = self.begin(room, made)
+        room.desk.turn()
+        room.desk.jobs.cancel(job.id)
+        room.desk.drain()
+        room.populate(made)
+        room.desk.jobs.retry(job.id, resume=True)
+        room.desk.drain()
+        now = room.desk.job(job.id)
+        assert (now.status, "start it anew" in (now.reason or "")) == ("FAILURE", True)
+        assert len(room.check(made.id)) == 20
+        assert cleared(room, made)
+
+    def test_an_add_that_is_overtaken_leaves_nothing(
+        self, real_room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room, made = real_room, real_room.make("full")
+        keep, done = store.keep_members, []
+
+        def slow(*given: Any) -> None:
+            if not done:
+                done.append(1)
+                room.populate(made)
+            keep(*given)
+
+        monkeypatch.setattr(store, "keep_members", slow)
+        with pytest.raises(Conflict):
+            service.add(made, ids_of(room.captures[:3]))
+        monkeypatch.undo()
+        assert store.generations(made.id) == [service.find(made.id).generation]
+        assert len(room.check(made.id)) == 20
+
+    def test_who_takes_out_while_another_adds_is_not_undone_half(
+        self, real_room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room, made = real_room, real_room.make()
+        keep, done, one = store.keep_members, [], room.captures[0]
+
+        def slow(*given: Any) -> None:
+            if not done:
+                done.append(1)
+                service.remove(made, [one.id])
+            keep(*given)
+
+        monkeypatch.setattr(store, "keep_members", slow)
+        service.add(made, [one.id])
+        monkeypatch.undo()
+        assert room.check(made.id) == []
+        room.remove(one)
+        assert room.check(made.id) == []
+
+    def test_one_that_is_dated_elsewhere_before_it_is_filed(
+        self, real_room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        room, made = real_room, real_room.make("rule", date_end="2026-06-09")
+        keep, done = store.keep_mirrors, []
+
+        def slow(*given: Any) -> None:
+            if not done:
+                done.append(1)
+                room.date(room.captures[0], EVENING + 5 * DAY)
+                room.world.drain()
+            keep(*given)
+
+        monkeypatch.setattr(store, "keep_mirrors", slow)
+        room.populate(made)
+        monkeypatch.undo()
+        assert room.captures[0].id not in room.check(made.id)
+
+    def test_what_comes_while_it_is_counted_is_settled(
+        self, real_room: Room, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from chalicelib.capture_sets import settled
+
+        room, made = real_room, real_room.make("full")
+        count = settled.count_all
+
+        def slow(*given: Any) -> int:
+            counted = count(*given)
+            room.remove(room.captures[0])
+            room.world.drain()
+            return counted
+
+        monkeypatch.setattr(settled, "count_all", slow)
+        room.desk.jobs.start(Start(POPULATE.key, room.project.id, None, {"set_id": made.id}))
+        room.desk.drain()
+        assert service.find(made.id).captures_count == 19
+
+    def test_sets_that_have_gone_do_not_keep_the_watch_from_the_others(self, real_room: Room) -> None:
+        room = real_room
+        gone = [Owner("SET", ids.new_set_id()) for _ in range(3)]
+        for owner in gone:
+            touched = Touched()
+            touched.parts[owner, "x#CAPTURE#2026-06-09"] |= set()
+            room.world.settling.mark(touched)
+        later = Settling(lambda: room.world.now() + timedelta(minutes=10), lambda _: None)
+        assert later.overdue() == 3
+        assert later.overdue() == 0
+
+    def test_a_set_made_by_hand_is_not_emptied(self, real_room: Room) -> None:
+        made = real_room.make()
+        service.add(made, ids_of(real_room.captures[:3]))
+        assert real_room.populate(made).status == "FAILURE"
+        assert len(real_room.check(made.id)) == 3
+
+    def test_so_many_live_sets_and_no_more(self, real_room: Room) -> None:
+        for _ in range(service.MOST_LIVE):
+            real_room.make("rule")
+        with pytest.raises(Conflict):
+            real_room.make("rule")
+
+    def test_starring_while_the_stars_are_deleted(self, real_room: Room) -> None:
+        room = real_room
+        found = service.starred(room.project.id, room.world.now())
+        service.add(found, [room.captures[0].id])
+        store.leave(found)
+        leaving = service.starred(room.project.id, room.world.now())
+        with pytest.raises(Conflict):
+            service.add(leaving, [room.captures[1].id])
+        assert cleared(room, found)
+        again = service.starred(room.project.id, room.world.now())
+        assert again.generation != found.generation
+        service.add(again, [room.captures[2].id])
+        room.desk.jobs.start(Start(DELETE.key, room.project.id, None, {"set_id": again.id}))
+        room.desk.drain()
+        assert room.check(again.id) == [room.captures[2].id]
 
 
 def test_starring(room: Room) -> None:
@@ -361,7 +521,7 @@ class TestLive:
         some = {"capture_ids": [room.captures[0].id]}
         path = f"/captures/collections/{made['id']}"
         status, answer = api.send("POST", f"{path}/add", some)
-        assert (status, "follows its rule" in answer["detail"]) == (400, True)
+        assert status == 409, answer
 
 
 @pytest.mark.parametrize("size", [20, 400])
@@ -468,6 +628,25 @@ class TestApi:
         self.room.desk.drain()
         self.room.check(made["id"])
         assert self.api.get(path)[1]["source_images_count"] == 20
+
+    def test_it_is_not_deleted_while_a_job_is_at_it_and_can_be_deleted_again(self) -> None:
+        _, made = self.make(method="full")
+        path = f"/captures/collections/{made['id']}"
+        self.api.send("POST", f"{path}/populate", {})
+        assert self.api.send("DELETE", path, {})[0] == 409
+        assert self.api.get(path)[0] == 200
+        _, other = self.make(method="full")
+        path = f"/captures/collections/{other['id']}"
+        _, started = self.api.send("DELETE", path, {})
+        self.room.desk.jobs.cancel(started["job_id"])
+        assert self.api.send("DELETE", path, {})[0] == 202
+
+    def test_a_rule_is_not_changed_while_a_job_is_at_it(self) -> None:
+        _, made = self.make(method="rule")
+        path = f"/captures/collections/{made['id']}"
+        assert self.api.send("PATCH", path, {"kwargs": {"hour_start": 22}})[0] == 409
+        assert self.api.get(path)[1]["kwargs"]["hour_start"] is None
+        assert self.api.send("PATCH", path, {"name": "Others"})[0] == 200
 
     def test_stars(self) -> None:
         capture_id = self.room.captures[0].id

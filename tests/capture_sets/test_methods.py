@@ -75,8 +75,8 @@ def test_a_kwarg_that_nobody_knows_is_refused_by_its_name(method: str) -> None:
 @pytest.mark.parametrize(
     ("method", "name", "lowest", "highest"),
     [
-        ("random", "size", 1, 1000),
-        ("stratified_random", "size", 1, 1000),
+        ("random", "size", 1, 10_000),
+        ("stratified_random", "size", 1, 10_000),
         ("random", "seed", 0, 2**53),
         ("interval", "minute_interval", 1, 10_080),
         ("random_from_each_event", "num_each", 1, 1000),

@@ -139,6 +139,15 @@ class Desk:
             self.turn()
         raise AssertionError("the queue was never empty")
 
+    def outlive(self, killer: Any) -> None:
+        """Hands out messages until none comes any more; should the worker be killed, another one, later."""
+        try:
+            self.drain()
+        except Killed:
+            killer.revive()
+            self.later()
+            self.drain()
+
     def later(self, wait: timedelta = LEASE + SILENCE) -> int:
         """The watch, some time later."""
         self.ahead += wait

@@ -8,7 +8,7 @@ import pytest
 from api import TOKEN, Api
 from desk import Desk
 from meter import Meter
-from world import Assassin, Killed, World, a_deployment, a_project, add_captures, night
+from world import Assassin, World, a_deployment, a_project, add_captures, night
 
 from chalicelib import ids
 from chalicelib.capture_sets import service, store
@@ -20,7 +20,7 @@ from chalicelib.captures.rules import Capture
 from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Conflict, NotFound
-from chalicelib.jobs.rules import LEASE, SILENCE, Job
+from chalicelib.jobs.rules import Job
 from chalicelib.jobs.service import Start
 from chalicelib.projects.rules import Project
 from chalicelib.settling import store as marks
@@ -252,12 +252,7 @@ def test_populating_killed_at_any_write_ends_the_same(real_room: Room) -> None:
         room.world.drain()
         job = room.desk.jobs.start(Start(POPULATE.key, room.project.id, None, {"set_id": made.id}))
         with Assassin(turn, afterwards=bool(turn % 2)) as assassin:
-            try:
-                room.desk.drain()
-            except Killed:
-                assassin.revive()
-                room.desk.later(LEASE + SILENCE)
-                room.desk.drain()
+            room.desk.outlive(assassin)
         assert room.desk.job(job.id).status == "SUCCESS"
         assert len(room.check(made.id)) == 7
         if not assassin.kills:

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 from station import NIGHT, Station, told
-from world import Assassin, Killed, a_deployment, standing
+from world import Assassin, a_deployment, standing
 
 from chalicelib.aws import foreign
 from chalicelib.deployments import service as deployments
@@ -80,12 +80,7 @@ def test_killed_at_any_write_it_ends_the_same(
         changed(station)
         job = station.start("delete")
         with Assassin(turn, afterwards) as assassin:
-            try:
-                station.desk.drain()
-            except Killed:
-                assassin.revive()
-                station.desk.later(LEASE + SILENCE)
-                station.desk.drain()
+            station.desk.outlive(assassin)
         result = left(station, job.id)
         station.take(*[each["Key"] for each in foreign.list_objects_v2(Bucket=BUCKET).get("Contents", ())])
         return result, assassin.writes
@@ -149,12 +144,7 @@ def test_any_history_of_a_bucket_ends_in_what_is_there(
                     station.put(name, body=body)
             job = station.start(policy)
             with Assassin(turn, random.Random(turn).random() < 0.5) as assassin:
-                try:
-                    station.desk.drain()
-                except Killed:
-                    assassin.revive()
-                    station.desk.later(LEASE + SILENCE)
-                    station.desk.drain()
+                station.desk.outlive(assassin)
             assert station.desk.job(job.id).status == "SUCCESS"
             assert set(there) <= set(station.keys())
         if there:  # an empty bucket is taken for a mistake

@@ -63,6 +63,17 @@ def agrees(station: Station, key: str = KEY) -> None:
         station.sync()
 
 
+def ends_well(station: Station, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker that slept goes on to its end, or its death; then all agrees."""
+    try:
+        station.desk.drain()
+    except Killed:
+        station.desk.later()
+    monkeypatch.undo()
+    _with_private_endpoints(monkeypatch)
+    agrees(station)
+
+
 @pytest.mark.parametrize("dies", [False, True])
 def test_who_sleeps_over_a_change_does_not_put_the_old_one_back(
     station: Station, monkeypatch: pytest.MonkeyPatch, dies: bool
@@ -79,13 +90,7 @@ def test_who_sleeps_over_a_change_does_not_put_the_old_one_back(
 
     stalling(monkeypatch, "register", meanwhile, is_of=lambda _, listed, *__: listed.key == KEY)
     station.start()
-    try:
-        station.desk.drain()
-    except Killed:
-        station.desk.later(LEASE + SILENCE)
-    monkeypatch.undo()
-    _with_private_endpoints(monkeypatch)
-    agrees(station)
+    ends_well(station, monkeypatch)
 
 
 @pytest.mark.parametrize("dies", [False, True])
@@ -105,13 +110,7 @@ def test_who_sleeps_over_a_deletion_does_not_delete_what_is_back(
     gone = registering.capture_id(station.deployment.id, KEY)
     stalling(monkeypatch, "remove", meanwhile, is_of=lambda capture_id, *_: capture_id == gone)
     station.start("delete")
-    try:
-        station.desk.drain()
-    except Killed:
-        station.desk.later(LEASE + SILENCE)
-    monkeypatch.undo()
-    _with_private_endpoints(monkeypatch)
-    agrees(station)
+    ends_well(station, monkeypatch)
 
 
 @pytest.mark.parametrize("policy", ["delete", "mark"])

@@ -225,6 +225,17 @@ def page_of_rows(
     return values, hits[limit - 1].rank if len(hits) > limit else None
 
 
+def walked(page: Callable[[int, str | None], tuple[list[V], str | None]]) -> Iterator[V]:
+    """All that stands on some pages, each asked for by how many and after which position. A hundred at a
+    time."""
+    after: str | None = None
+    while True:
+        found, after = page(BATCH, after)
+        yield from found
+        if after is None:
+            return
+
+
 def count(row: type[Row], owner: str, prefix: str | None) -> int | None:
     """How many rows an owner has, None where there are more than `COUNTED`. One request."""
     within = row.rank.startswith(prefix) if prefix else None

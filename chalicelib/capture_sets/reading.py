@@ -1,6 +1,7 @@
 """Reading capture sets together with other rows, and their members in the order of time."""
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Literal
 
 from chalicelib.aws import keys, table
@@ -48,12 +49,7 @@ def capture_of(place: str) -> str:
 
 def of_project(project_id: str) -> Iterator[CaptureSet]:
     """All of a project's sets, by name. Two requests per hundred."""
-    after: str | None = None
-    while True:
-        found, after = store.listed(project_id, 100, after)
-        yield from found
-        if after is None:
-            return
+    return table.walked(partial(store.listed, project_id))
 
 
 def stored(set_id: str) -> tuple[CaptureSet | None, int]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from chalicelib import ids
 from chalicelib.aws import table
@@ -86,12 +87,7 @@ def find_in(project_id: str, deployment_id: str) -> Deployment:
 
 def of_project(project_id: str) -> Iterator[Deployment]:
     """All of a project's deployments, by name. Two requests per hundred."""
-    after: str | None = None
-    while True:
-        found, after = store.listed(project_id, 100, after)
-        yield from found
-        if after is None:
-            return
+    return table.walked(partial(store.listed, project_id))
 
 
 def note_sync(deployment_id: str, files: int, size: int, now: datetime) -> None:

@@ -25,7 +25,7 @@ _UNDATED = "undated "
 
 def settling(now: Clock) -> Settling:
     """A settler that settles itself what is marked as a whole, as that of a job does."""
-    return Settling(now, _never)
+    return Settling(now)
 
 
 def parts_of(drifts: Iterable[Drift]) -> list[str]:
@@ -75,7 +75,3 @@ def _under(held: lease.Lease[lease.L] | None, write: Callable[[lease.Lease[lease
     finally:
         lease.release(held)
     return True
-
-
-def _never(owner: Owner) -> None:
-    raise AssertionError(f"the audit of {owner.pk} asked for a job")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import NumberAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -33,7 +33,15 @@ class LeasedRow(Row):
     lease_expires = Instant(null=True)
 
 
+class SettledRow(LeasedRow):
+    """A row whose counts are written by differences. `settled` grows by one with every settling that wrote:
+    what was computed from an older state is refused."""
+
+    settled = NumberAttribute(default=0)
+
+
 L = TypeVar("L", bound=LeasedRow)
+S = TypeVar("S", bound=SettledRow)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +71,27 @@ def take(row: type[L], key: Key, clock: Clock) -> Lease[L] | None:
 def renewal(lease: Lease[L]) -> Action:
     """The action that makes a write under a lease renew it."""
     return type(lease.row).lease_expires.set(lease.clock() + LIFETIME)
+
+
+def writes(lease: Lease[S]) -> int:
+    """How often the owner was settled with something to write, as of the last write under this lease."""
+    return int(lease.row.settled or 0)
+
+
+def as_settled(lease: Lease[S]) -> Condition:
+    """The condition under which a holder may write what it computed: the lease is held, and nobody, nor an
+    earlier try of its own, has written since."""
+    row, before = type(lease.row), writes(lease)
+    unchanged = row.settled == before
+    if not before:
+        unchanged |= row.settled.does_not_exist()
+    wanted: Condition = lease.held() & unchanged
+    return wanted
+
+
+def settling(lease: Lease[S]) -> list[Action]:
+    """The actions that make a write under a lease count as one more, and renew it."""
+    return [type(lease.row).settled.set(writes(lease) + 1), renewal(lease)]
 
 
 def write_under(lease: Lease[L], actions: list[Action]) -> None:

@@ -23,7 +23,7 @@ from chalicelib.capture_sets.frames import Check, Frame, Sampler, passes
 from chalicelib.capture_sets.methods import checked
 from chalicelib.capture_sets.rules import LIVE, MANUAL, STARRED, CaptureSet
 from chalicelib.capture_sets.sampling import sampler_of
-from chalicelib.captures import timeline
+from chalicelib.captures import reading, timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.errors import Busy, Conflict, Invalid
 from chalicelib.jobs.job_type import JobType, Report, TimeIsUp
@@ -101,16 +101,12 @@ class Populating:
         else:
             raise Busy("Others are settling the capture set all the time.")
         # What was marked while it counted found the lease taken.
-        Settling(self.now, _never).look_again(Owner("SET", found.id))
+        Settling(self.now).look_again(Owner("SET", found.id))
 
 
 def _check_gathers(found: CaptureSet, generation: str) -> None:
     if generation not in found.generations:
         raise Invalid("Another populate has taken the place of this one: start it anew.")
-
-
-def _never(owner: Owner) -> None:
-    raise AssertionError(f"a capture set deferred {owner.pk}")
 
 
 def _begun(found: CaptureSet) -> dict[str, Any]:
@@ -141,7 +137,7 @@ def _sample(found: CaptureSet, cursor: dict[str, Any], report: Report, time_is_u
         fits = passes(cursor["kwargs"]) if cursor["method"] in (LIVE, "full") else None
         filing = _Filing(found, cursor["generation"], pool, report, fits)
         if cursor["method"] == MANUAL:
-            filing.file(cursor["kwargs"]["capture_ids"])
+            filing.file(_own(cursor["kwargs"]["capture_ids"], found))
             return served
         sampler = sampler_of(cursor["method"], cursor["kwargs"], _state(report.job_id, cursor["state"]))
         total = projects.find(found.project_id).counts.captures_count
@@ -181,17 +177,18 @@ class _Filing:
         self.waiting = []
 
     def file(self, capture_ids: list[str]) -> None:
-        """Files them all: those that are there, and the project's."""
+        """Files them all, those that are there."""
         pieces = [capture_ids[at : at + _FILED] for at in range(0, len(capture_ids), _FILED)]
         filed = self.pool.map(
-            lambda piece: service.file(self.found.id, self.generation, _own(piece, self.found), self.fits),
+            lambda piece: service.file(self.found.id, self.generation, piece, self.fits),
             pieces,
         )
         self.report.count(_STAGE, "captures_added", sum(filed))
 
 
 def _own(capture_ids: list[str], found: CaptureSet) -> list[str]:
-    there = service.whole(capture_ids)
+    """Those that are there, and the project's: anybody may name any. One request per hundred."""
+    there = reading.whole(capture_ids)
     return [each for each in capture_ids if each in there and there[each].project_id == found.project_id]
 
 

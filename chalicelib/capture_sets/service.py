@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TypeVar
 
 from chalicelib import ids
 from chalicelib.aws import keys, table
@@ -16,8 +15,6 @@ from chalicelib.captures.rules import Capture
 from chalicelib.errors import Conflict, NotFound
 
 MOST_LIVE = 20
-
-T = TypeVar("T")
 
 
 def new_generation() -> str:
@@ -63,7 +60,7 @@ def add(found: CaptureSet, capture_ids: Sequence[str]) -> int:
     """
     _check_stays(found)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
-    there = whole(wanted)
+    there = reading.whole(wanted)
     for each in wanted:
         if each not in there or there[each].project_id != found.project_id:
             raise NotFound(f"There is no capture with the id {each!r} in this project.")
@@ -79,8 +76,7 @@ def remove(found: CaptureSet, capture_ids: Sequence[str]) -> int:
     """
     _check_stays(found)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
-    for batch in _batches(wanted):
-        store.drop(found.id, found.generation, batch)
+    store.drop(found.id, found.generation, wanted)
     _check_still(found)
     return len(wanted)
 
@@ -106,11 +102,9 @@ def file(set_id: str, generation: str, capture_ids: Sequence[str], fits: Check |
     The mirror comes first: from then on a change of the capture finds the member. What changed before, or
     while it was filed, is seen by looking once more; so is that somebody took it out meanwhile.
     """
-    for batch in _batches(capture_ids):
-        store.keep_mirrors(set_id, generation, batch)
-    filed = {each.id: member_of(each) for each in whole(capture_ids).values()}
-    for members in _batches(list(filed.values())):
-        store.keep_members(set_id, generation, members)
+    store.keep_mirrors(set_id, generation, capture_ids)
+    filed = {each.id: member_of(each) for each in reading.whole(capture_ids).values()}
+    store.keep_members(set_id, generation, list(filed.values()))
     looked = table.get_many(
         [*map(reading.wanted, capture_ids), *store.mirrors(set_id, generation, capture_ids)], consistent=True
     )
@@ -136,7 +130,7 @@ def refile(capture_ids: Iterable[str]) -> None:
         found = store.sets_of(capture_id)
         if not found:
             continue
-        capture = whole([capture_id]).get(capture_id)
+        capture = reading.whole([capture_id]).get(capture_id)
         for set_id, generation in found:
             if capture is None:
                 store.drop(set_id, generation, [capture_id])
@@ -148,7 +142,7 @@ def follow(project_id: str, capture_ids: Sequence[str]) -> None:
     """Lets the sets that follow a project's captures take in those that are new or have changed, or let them
     go. One request where there is none; else three for each set, and what filing takes."""
     sets = [found for each in store.live(project_id) if (found := store.get(each))]
-    captures = whole(capture_ids) if sets else {}
+    captures = reading.whole(capture_ids) if sets else {}
     for found in sets:
         if not found.is_live or found.leaving:  # it has been changed a moment ago
             continue
@@ -157,8 +151,7 @@ def follow(project_id: str, capture_ids: Sequence[str]) -> None:
         outside = [each for each in capture_ids if each not in inside]
         for generation in found.generations:
             file(found.id, generation, inside, fits)
-            for batch in _batches(outside):
-                store.drop(found.id, generation, batch)
+            store.drop(found.id, generation, outside)
         _forsake(found, inside)
 
 
@@ -168,8 +161,7 @@ def _forsake(found: CaptureSet, capture_ids: Sequence[str]) -> None:
     kept = present.generations if present and not present.leaving else ()
     for generation in found.generations:
         if generation not in kept:
-            for batch in _batches(capture_ids):
-                store.drop(found.id, generation, batch)
+            store.drop(found.id, generation, capture_ids)
 
 
 def frame_of(capture: Capture, session_id: str | None = None) -> Frame:
@@ -183,12 +175,6 @@ def frame_of(capture: Capture, session_id: str | None = None) -> Frame:
         size=capture.facts.size,
         has_detections=False,  # nobody detects anything yet
     )
-
-
-def whole(capture_ids: Sequence[str]) -> dict[str, Capture]:
-    """Captures by id, read consistently; none for what has gone. One request per hundred."""
-    found = table.get_many(map(reading.wanted, capture_ids), consistent=True)
-    return {each.id: each for each in reading.among(found, capture_ids)}
 
 
 def member_of(capture: Capture) -> Member:
@@ -205,7 +191,3 @@ def starred(project_id: str, now: datetime) -> CaptureSet:
         store.add(made)
         found = store.get(set_id) or made
     return found
-
-
-def _batches(values: Sequence[T]) -> Iterable[Sequence[T]]:
-    return (values[at : at + store.BATCH] for at in range(0, len(values), store.BATCH))

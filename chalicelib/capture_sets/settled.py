@@ -95,21 +95,12 @@ def serve(held: SetLease, generation: str, count: int) -> None:
 
 
 def _write(held: SetLease, count: int, segment: store.SegmentRow) -> None:
-    row, before = store.SetRow(held.row.pk, held.row.sk), int(held.row.settled or 0)
-    unchanged = (
-        store.SetRow.settled == before
-        if before
-        else store.SetRow.settled.does_not_exist() | (store.SetRow.settled == 0)
-    )
-    actions: list[Action] = [
-        store.SetRow.captures_count.set(count),
-        store.SetRow.settled.set(before + 1),
-        lease.renewal(held),
-    ]
+    row, before = store.SetRow(held.row.pk, held.row.sk), lease.writes(held)
+    actions = [store.SetRow.captures_count.set(count), *lease.settling(held)]
 
     def write_both() -> None:
         with table.transaction() as writing:
-            writing.update(row, actions=actions, condition=held.held() & unchanged)
+            writing.update(row, actions=actions, condition=lease.as_settled(held))
             writing.save(segment)
 
     if not table.accepted(write_both):

@@ -16,17 +16,14 @@ from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
-from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.lease import SettledRow
 from chalicelib.aws.table import Instant, Row
 from chalicelib.capture_sets.rules import CaptureSet, Member
 from chalicelib.errors import Conflict
 
-BATCH = 25
-"""The most rows one BatchWriteItem takes."""
 
-
-class SetRow(LeasedRow):
-    """A capture set, and the lease of who settles it. `settled` grows with every settling that wrote."""
+class SetRow(SettledRow):
+    """A capture set, and the lease of who settles it."""
 
     project_id = UnicodeAttribute()
     name = UnicodeAttribute()
@@ -37,7 +34,6 @@ class SetRow(LeasedRow):
     populating = UnicodeAttribute(null=True)
     populated_at = Instant(null=True)
     captures_count = NumberAttribute(default=0)
-    settled = NumberAttribute(default=0)
     leaving = BooleanAttribute(null=True)
     created_at = Instant()
     updated_at = Instant()
@@ -102,9 +98,9 @@ def live(project_id: str) -> list[str]:
     return [row.sk.removeprefix(begin) for row in rows]
 
 
-def get(set_id: str, *, consistent: bool = True) -> CaptureSet | None:
-    """The set of that id, or None. One request."""
-    row = table.get(SetRow, keys.capture_set(set_id), consistent=consistent)
+def get(set_id: str) -> CaptureSet | None:
+    """The set of that id, or None, read consistently. One request."""
+    row = table.get(SetRow, keys.capture_set(set_id), consistent=True)
     return set_of(row) if row else None
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chalicelib import ids
-from chalicelib.aws import clock, table
+from chalicelib.aws import clock
 from chalicelib.captures import reading, timeline
 from chalicelib.captures.rendering import Rendering
 from chalicelib.captures.rules import Capture
@@ -81,7 +81,7 @@ def check(config: Regenerate, project_id: str) -> None:
     """
     _specs(config.labels)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(config.capture_ids or ())]
-    there = {each.id for each in _whole(wanted).values() if each.project_id == project_id}
+    there = {each.id for each in reading.whole(wanted).values() if each.project_id == project_id}
     for each in wanted:
         if each not in there:
             raise NotFound(f"There is no capture with the id {each!r} in this project.")
@@ -132,7 +132,7 @@ class _Work:
         found = {each.id: each for each in page if self.lacks(each)}
         if are_whole or not found:
             return found
-        return {each: capture for each, capture in _whole(found).items() if self.lacks(capture)}
+        return {each: capture for each, capture in reading.whole(found).items() if self.lacks(capture)}
 
     def lacks(self, capture: Capture) -> list[ThumbnailSpec]:
         """What is to be rendered of a capture."""
@@ -210,7 +210,7 @@ def _pages(config: Regenerate, report: Report, walk: _Walk) -> Iterator[list[Cap
     if config.capture_ids is not None:
         left = sorted(each for each in set(config.capture_ids) if each > (walk.after or ""))
         for at in range(0, len(left), _PAGE):
-            yield list(_whole(left[at : at + _PAGE]).values())
+            yield list(reading.whole(left[at : at + _PAGE]).values())
         return
     while True:
         span = timeline.Span(
@@ -236,13 +236,6 @@ def _runs(page: Iterable[Capture], due: Container[str], most: int) -> Iterator[l
             run, waiting = [], 0
     if run:
         yield run
-
-
-def _whole(capture_ids: Iterable[str]) -> dict[str, Capture]:
-    """Captures by id, in that order, read consistently; none for what has gone. One request per hundred."""
-    wanted = list(capture_ids)
-    found = table.get_many(map(reading.wanted, wanted), consistent=True)
-    return {each.id: each for each in reading.among(found, wanted)}
 
 
 def _position(config: Regenerate, capture: Capture) -> str:

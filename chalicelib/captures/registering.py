@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from chalicelib import ids
-from chalicelib.aws import keys, table
+from chalicelib.aws import table
 from chalicelib.captures import service, store
 from chalicelib.captures.corrections import corrected
 from chalicelib.captures.rules import Capture, Facts, Seen, following
 from chalicelib.captures.store import Others
 from chalicelib.captures.tidying import Tidying
+from chalicelib.captures.timeline import position
 from chalicelib.captures.timestamps import capture_time
 from chalicelib.captures.wall_clock import CaptureTime, undated
 from chalicelib.deployments.rules import Deployment
@@ -47,27 +48,26 @@ def capture_id(deployment_id: str, key: str) -> str:
     return ids.capture_id(deployment_id, "/", key)
 
 
-def begin(deployment: Deployment, listed: Listed, now: datetime) -> Registered | None:
+def begin(capture: Capture) -> Registered | None:
     """Writes the capture of an object nobody knew; None if there is one, or the trace of one. One request."""
-    capture = _unread(deployment, listed, now)
     return _told(None, capture) if store.write(Seen(), capture) else None
 
 
-def register(deployment: Deployment, listed: Listed, tidying: Tidying, note: Others) -> Registered:
-    """Writes what was listed over what there is: that what was read of the capture is out of date, if its
-    object has changed. What people corrected stays, and so do thumbnails of the same bytes.
+def register(capture: Capture, deployment: Deployment, tidying: Tidying, note: Others) -> Registered:
+    """Writes what was listed, a capture that is `unread`, over what there is: that what was read of it is
+    out of date, if its object has changed. What people corrected stays, and so do thumbnails of the same
+    bytes.
 
     `note` is written in the same transaction, or nothing is. Two requests or more. Raises Conflict if it
     keeps changing, or the note is refused.
     """
-    capture = _unread(deployment, listed, tidying.now())
     for _ in range(_ROUNDS):
         seen = store.see(capture.id)
         before = seen.capture
         after = _following(before, replace(capture, stamp=following(seen.stamp)))
         if before is not None and before == after:
             if _alone(note):
-                return Registered(after=_place(before))
+                return Registered(after=position(before))
         elif _write(seen, after, tidying, deployment, note):
             return _told(before, after)
     raise Conflict(f"{capture.id}, or what is known of its object, keeps changing.")
@@ -96,7 +96,7 @@ def remove(capture_id: str, tidying: Tidying, note: Others) -> Registered:
             if _alone(note):
                 return Registered()
         elif service.remove(seen, capture_id, "", tidying, note):
-            return Registered(before=_place(seen.capture))
+            return Registered(before=position(seen.capture))
     raise Conflict(f"{capture_id}, or what is known of its object, keeps changing.")
 
 
@@ -110,12 +110,8 @@ def _alone(note: Others) -> bool:
     return table.accepted(write)
 
 
-def is_undated(deployment: Deployment, listed: Listed, now: datetime) -> bool:
-    """Whether the name of what was listed tells no time."""
-    return _taken(listed.filename, deployment, now).timestamp is None
-
-
-def _unread(deployment: Deployment, listed: Listed, now: datetime) -> Capture:
+def unread(deployment: Deployment, listed: Listed, now: datetime) -> Capture:
+    """The capture of what was listed, as long as nobody has read it. Asks nobody."""
     taken = _taken(listed.filename, deployment, now)
     return Capture(
         id=capture_id(deployment.id, listed.key),
@@ -172,8 +168,4 @@ def _write(seen: Seen, after: Capture, tidying: Tidying, deployment: Deployment,
 
 
 def _told(before: Capture | None, after: Capture) -> Registered:
-    return Registered(_place(before) if before else None, _place(after))
-
-
-def _place(capture: Capture) -> str:
-    return keys.capture_at(capture.id, capture.timestamp, capture.millisecond, hidden=capture.hidden)
+    return Registered(position(before) if before else None, position(after))

@@ -26,7 +26,7 @@ def deployment_under(held: DeploymentLease) -> Deployment:
 
 def writes(held: DeploymentLease) -> int:
     """How often the deployment was settled with something to write, as of the last write under this lease."""
-    return int(held.row.settled or 0)
+    return lease.writes(held)
 
 
 def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite], None]) -> None:
@@ -35,22 +35,13 @@ def write(held: DeploymentLease, counts: Counts, others: Callable[[TransactWrite
     Refused, with LeaseLost, if another has taken the lease or the counts are no longer those that
     `counts` was computed from: a retry of a write that had succeeded cannot count twice.
     """
-    row, before = held.row, writes(held)
-    unchanged = (
-        store.DeploymentRow.settled == before
-        if before
-        else store.DeploymentRow.settled.does_not_exist() | (store.DeploymentRow.settled == 0)
-    )
-    actions = [
-        *counted.setting(store.DeploymentRow, counts),
-        store.DeploymentRow.settled.set(before + 1),
-        lease.renewal(held),
-    ]
+    row, before = held.row, lease.writes(held)
+    actions = [*counted.setting(store.DeploymentRow, counts), *lease.settling(held)]
 
     def write_all() -> None:
         with table.transaction() as transaction:
             deployment = store.DeploymentRow(row.pk, row.sk)
-            transaction.update(deployment, actions=actions, condition=held.held() & unchanged)
+            transaction.update(deployment, actions=actions, condition=lease.as_settled(held))
             tallies.set_counts(transaction, row.project_id, deployment_under(held).id, counts)
             others(transaction)
 

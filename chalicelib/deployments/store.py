@@ -9,7 +9,7 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, ruled, table
 from chalicelib.aws.counted import CountedRow, counts_of
-from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.lease import SettledRow
 from chalicelib.aws.ruled import RuledRow
 from chalicelib.aws.table import Instant
 from chalicelib.captures.timestamps import SOURCES
@@ -18,7 +18,7 @@ from chalicelib.errors import Conflict
 from chalicelib.sessions.rules import RuleSettings
 
 
-class DeploymentRow(LeasedRow, CountedRow, RuledRow):
+class DeploymentRow(SettledRow, CountedRow, RuledRow):
     """A deployment, its counts, and the lease of who settles it.
 
     `settled` grows by one with every settling that wrote: what was computed from an older state is refused.
@@ -46,7 +46,6 @@ class DeploymentRow(LeasedRow, CountedRow, RuledRow):
     duplicates = UnicodeAttribute(default="flag")
     created_at = Instant()
     updated_at = Instant()
-    settled = NumberAttribute(default=0)
 
 
 def add(write: TransactWrite, deployment: Deployment) -> None:

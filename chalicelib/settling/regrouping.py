@@ -48,7 +48,7 @@ class Regroup(BaseModel):
 def ask(jobs: Jobs, project_id: str, deployment_id: str | None) -> Job:
     """Marks a deployment, or all of a project's, and starts the job that regroups. One request for each
     deployment, and those of starting a job."""
-    settling = Settling(jobs.now, _never)
+    settling = Settling(jobs.now)
     for each in [deployment_id] if deployment_id else _of_project(project_id):
         settling.mark_all(Owner("DEPLOYMENT", each))
     start = Start(KEY, project_id, deployment_id, {})
@@ -102,7 +102,7 @@ class Regrouping:
         return None
 
     def _settle(self, deployment_id: str, report: Report, time_is_up: TimeIsUp) -> str:
-        settling, pauses = Settling(self.now, _never), 0
+        settling, pauses = Settling(self.now), 0
         while True:
             budget: Budget = settling.budget(Owner("DEPLOYMENT", deployment_id))
             _count(budget.effect, report)
@@ -157,10 +157,6 @@ def _all(deployment_ids: Sequence[str]) -> list[Deployment]:
 
 def _of_project(project_id: str) -> Iterator[str]:
     return (tally.deployment_id for tally in tallies.tallies_of(project_id))
-
-
-def _never(owner: Owner) -> None:
-    raise AssertionError(f"the regroup of {owner.pk} asked for another")
 
 
 def _slot(project_id: str, deployment_id: str | None, config: Mapping[str, Any]) -> str | None:

@@ -51,13 +51,17 @@ class Budget:
     effect: Effect = NOTHING
 
 
+def _never(owner: Owner) -> None:
+    raise AssertionError(f"a job's own settler left {owner.pk} to a job")
+
+
 @dataclass(frozen=True, slots=True)
 class Settling:
     """What settling needs from outside: the time, and a way to have a deployment, or all of a project,
-    settled by a job."""
+    settled by a job; jobs themselves need none."""
 
     now: Callable[[], datetime]
-    defer: Callable[[Owner], None]
+    defer: Callable[[Owner], None] = _never
 
     def changes(self, changes: list[Change]) -> None:
         """Marks what a batch of the stream touched, then settles it.

@@ -50,9 +50,9 @@ def add(source: Source) -> None:
     ).save(SourceRow.pk.does_not_exist())
 
 
-def get(source_id: str, *, consistent: bool = True) -> Source | None:
-    """The source of that id, or None. One request."""
-    row = table.get(SourceRow, keys.source(source_id), consistent=consistent)
+def get(source_id: str) -> Source | None:
+    """The source of that id, or None, read consistently. One request."""
+    row = table.get(SourceRow, keys.source(source_id), consistent=True)
     return source_of(row) if row else None
 
 

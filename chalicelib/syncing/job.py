@@ -35,9 +35,10 @@ from chalicelib.sources import listing, patterns
 from chalicelib.sources import service as sources
 from chalicelib.sources.listing import Budget, Filter, Seen
 from chalicelib.sources.rules import Source
+from chalicelib.sources.rules import place as folder
 from chalicelib.syncing import report as reports
 from chalicelib.syncing import store
-from chalicelib.syncing.rules import Ahead, Fate, Found, Merging, Pair, Policy
+from chalicelib.syncing.rules import Ahead, Fate, Found, Merging, Pair, Policy, Terms
 from chalicelib.syncing.service import Line, Syncing
 
 KEY = "data_storage_sync"
@@ -141,32 +142,31 @@ class SyncJob:
             raise Invalid("The data source was changed while it was synced: start the sync again.")
         if report.is_repeat:
             # What a step wrote that was cut off nobody can tell any more, but for the stream, in a while.
-            Settling(self.now, _never).mark_all(Owner("DEPLOYMENT", deployment.id))
+            Settling(self.now).mark_all(Owner("DEPLOYMENT", deployment.id))
         part = reports.Part(deployment.id, source.bucket)
         tidying = Tidying(settings().shelf, self.now)
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             syncing = Syncing(
                 deployment,
-                source,
-                report.job_id,
-                config.missing,
+                Terms(report.job_id, source.id, _origin(source), config.missing),
+                folder(source.prefix, deployment.data_source_subdir),
                 tidying,
                 partial(self._mark, deployment.id, pool),
                 pool,
                 report.is_repeat,
             )
-            over = self._walk(_AtWork(walk, syncing, part, report), time_is_up)
+            over = self._walk(_AtWork(walk, syncing, part, report), source, time_is_up)
         walk.parts.append(part.keep(report.job_id, settings()))
         before = cursor["before"] if cursor else deployment.counts.sessions_count
         return {"phase": "report" if over else "list", "walk": asdict(walk), "before": before}
 
-    def _walk(self, at_work: _AtWork, time_is_up: TimeIsUp) -> bool:
+    def _walk(self, at_work: _AtWork, source: Source, time_is_up: TimeIsUp) -> bool:
         """Goes on from where the walk is; says whether it has come to the end."""
         walk, syncing = at_work.walk, at_work.syncing
         known = Ahead(store.known(syncing.deployment.id, syncing.place, walk.after))
         merging = Merging(known, syncing.place, walk.after)
         try:
-            with closing(_pages(syncing, walk)) as pages:
+            with closing(_pages(syncing.deployment, source, walk)) as pages:
                 for page in pages:
                     if page:
                         walk.faults = 0
@@ -176,9 +176,9 @@ class SyncJob:
         except SourceFault as fault:
             self._bear(fault, at_work)
             return False
-        if walk.looked == 0 and syncing.policy != "keep" and known.next:
+        if walk.looked == 0 and syncing.terms.policy != "keep" and known.next:
             at_work.report.log("WARNING", "The source is empty: nothing is marked or deleted for that.")
-            at_work.syncing = replace(syncing, policy="keep")
+            at_work.syncing = replace(syncing, terms=replace(syncing.terms, policy="keep"))
         return self._pairs(((None, each) for each in known.rest()), at_work, time_is_up)
 
     def _pairs(self, pairs: Iterator[Pair], at_work: _AtWork, time_is_up: TimeIsUp) -> bool:
@@ -196,7 +196,7 @@ class SyncJob:
         touched, owner = Touched(), Owner("DEPLOYMENT", deployment_id)
         for at in places:
             touched.capture(owner, at)
-        settling = Settling(self.now, _never)
+        settling = Settling(self.now)
         list(pool.map(settling.mark, (Touched({part: hours}) for part, hours in touched.parts.items())))
 
     def _bear(self, fault: SourceFault, at_work: _AtWork) -> None:
@@ -251,13 +251,16 @@ def _place(deployment: Deployment, source: Source) -> str:
     return hashlib.sha256(repr(deciding).encode()).hexdigest()[:16]
 
 
-def _pages(syncing: Syncing, walk: _Walk) -> Any:
-    regex = syncing.deployment.data_source_regex
-    wanted = Filter(
-        syncing.deployment.data_source_subdir, patterns.compiled(regex) if regex is not None else None
-    )
+def _origin(source: Source) -> str:
+    """Stands for the bucket that is looked at."""
+    return hashlib.sha256(f"{source.endpoint_url} {source.bucket}".encode()).hexdigest()[:8]
+
+
+def _pages(deployment: Deployment, source: Source, walk: _Walk) -> Any:
+    regex = deployment.data_source_regex
+    wanted = Filter(deployment.data_source_subdir, patterns.compiled(regex) if regex is not None else None)
     return listing.pages(
-        syncing.source,
+        source,
         wanted,
         Budget(_LISTING_SECONDS, _ALL),
         after=walk.after,
@@ -274,10 +277,6 @@ def _found(seen: Seen) -> Found:
 def _moves_time(line: Line) -> bool:
     """Whether sessions may change by what became of an object."""
     return line.fate in (Fate.NEW, Fate.CHANGED) or line.gone == "deleted"
-
-
-def _never(owner: Owner) -> None:
-    raise AssertionError(f"syncing deferred {owner.pk}")
 
 
 def _slot(project_id: str, deployment_id: str | None, config: Mapping[str, Any]) -> str | None:  # noqa: ARG001

@@ -6,7 +6,6 @@ already, and marks them again. What has changed or gone is written together with
 photograph are read.
 """
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +18,8 @@ from chalicelib.captures.registering import Listed, Registered
 from chalicelib.captures.tidying import Tidying
 from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import NightjarError
-from chalicelib.sources.rules import Source, place
 from chalicelib.syncing import store
-from chalicelib.syncing.rules import Fate, Found, Gone, Known, Pair, Policy, Terms, Verdict, verdict
+from chalicelib.syncing.rules import Fate, Found, Gone, Known, Pair, Terms, Verdict, verdict
 
 log = logging.getLogger("nightjar")
 
@@ -58,38 +56,25 @@ class _Done:
 
 @dataclass(frozen=True, slots=True)
 class Syncing:
-    """What syncing needs: of which deployment and source, by which job and policy, how to mark the places in
-    time that were touched, and whom to let work."""
+    """What syncing needs: of which deployment, by which terms, what the keys begin with that are looked at,
+    how to mark the places in time that were touched, and whom to let work."""
 
     deployment: Deployment
-    source: Source
-    job_id: str
-    policy: Policy
+    terms: Terms
+    place: str
     tidying: Tidying
     mark: Callable[[Sequence[str]], None]
     pool: ThreadPoolExecutor
     is_repeat: bool = False
 
-    @property
-    def origin(self) -> str:
-        """Stands for the bucket that is looked at."""
-        where = f"{self.source.endpoint_url} {self.source.bucket}"
-        return hashlib.sha256(where.encode()).hexdigest()[:8]
-
-    @property
-    def place(self) -> str:
-        """The beginning of the keys that are looked at."""
-        return place(self.source.prefix, self.deployment.data_source_subdir)
-
     def page(self, pairs: Iterable[Pair]) -> list[Line]:
         """Does what is to be done for some objects, and tells what became of each. One or two requests for
         each that is new, a few for each that has changed or is to be removed, none for any other; and one per
         25 of these."""
-        terms = Terms(self.job_id, self.source.id, self.origin, self.policy)
         lines: list[Line] = []
         due: list[tuple[int, Callable[[], _Done]]] = []
         for found, known in pairs:
-            judged = verdict(found, known, terms)
+            judged = verdict(found, known, self.terms)
             if judged is None:
                 continue
             if judged.to_do:
@@ -122,36 +107,37 @@ class Syncing:
         return _Done(Line(Fate.FAILED, key, reason, size, there=found is not None), fault=fault)
 
     def _register(self, fate: Fate, found: Found, known: Known | None) -> _Done:
-        key, prefix = found.key, self.place
+        key, now = found.key, self.tidying.now()
         listed = Listed(
-            source=self.source.id,
+            source=self.terms.source,
             key=key,
-            filename=key.removeprefix(prefix),
+            filename=key.removeprefix(self.place),
             version=found.version,
             size=found.size,
             last_modified=found.written,
         )
-        made = None if known else registering.begin(self.deployment, listed, self.tidying.now())
+        capture = registering.unread(self.deployment, listed, now)
+        made = None if known else registering.begin(capture)
         remembered = Known(
             key=key,
             version=found.version,
             size=found.size,
             written=found.written,
-            source=self.source.id,
-            origin=self.origin,
-            job=self.job_id,
+            source=self.terms.source,
+            origin=self.terms.origin,
+            job=self.terms.job,
             fate=fate,
-            undated=registering.is_undated(self.deployment, listed, self.tidying.now()),
+            undated=capture.timestamp is None,
         )
         line = Line(fate, key, size=found.size, undated=remembered.undated)
         if made:
             return _Done(line, remembered, made)
         note = self._noted(known, remembered)
-        return _Done(line, None, registering.register(self.deployment, listed, self.tidying, note))
+        return _Done(line, None, registering.register(capture, self.deployment, self.tidying, note))
 
     def _miss(self, known: Known, gone: Gone) -> _Done:
         capture_id = registering.capture_id(self.deployment.id, known.key)
-        remembered = replace(known, gone=gone, job=self.job_id, fate=Fate.MISSING)
+        remembered = replace(known, gone=gone, job=self.terms.job, fate=Fate.MISSING)
         note = self._noted(known, remembered)
         if gone == "deleted":
             done = registering.remove(capture_id, self.tidying, note)

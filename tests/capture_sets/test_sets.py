@@ -14,6 +14,7 @@ from chalicelib import ids
 from chalicelib.capture_sets import service, store
 from chalicelib.capture_sets.populating import DELETE, POPULATE, populate_with
 from chalicelib.capture_sets.rules import CaptureSet, segment_of
+from chalicelib.captures import reading
 from chalicelib.captures import service as captures
 from chalicelib.captures import store as capture_rows
 from chalicelib.captures.rules import Capture
@@ -74,7 +75,7 @@ class Room:
         self.world.drain()
         found = service.find(set_id)
         own = list(store.members(set_id, found.generation))
-        there = service.whole(own)
+        there = reading.whole(own)
         assert set(there) == set(own), "a member that is no capture"
         places = {service.member_of(each).at for each in there.values()}
         assert set(store.places(set_id, found.generation)) == places

@@ -211,10 +211,10 @@ def test_one_bad_object_loses_no_other(station: Station, monkeypatch: pytest.Mon
 
     begin = registering.begin
 
-    def hurt(deployment: Any, listed: Any, *more: Any) -> Any:
-        if listed.key == NIGHT[3]:
+    def hurt(capture: Any) -> Any:
+        if capture.facts.key == NIGHT[3]:
             raise ZeroDivisionError("a secret of ours")
-        return begin(deployment, listed, *more)
+        return begin(capture)
 
     monkeypatch.setattr(registering, "begin", hurt)
     job = station.sync()

@@ -88,7 +88,7 @@ def test_who_sleeps_over_a_change_does_not_put_the_old_one_back(
         if dies:
             monkeypatch.setattr(store, "keep", _die)
 
-    stalling(monkeypatch, "register", meanwhile, is_of=lambda _, listed, *__: listed.key == KEY)
+    stalling(monkeypatch, "register", meanwhile, is_of=lambda capture, *_: capture.facts.key == KEY)
     station.start()
     ends_well(station, monkeypatch)
 
@@ -246,10 +246,10 @@ def test_many_bad_objects_do_not_stop_the_others(station: Station, monkeypatch: 
     station.put(*bad)
     begin = registering.begin
 
-    def hurt(deployment: Any, listed: Any, *more: Any) -> Any:
-        if listed.key in bad:
+    def hurt(capture: Any) -> Any:
+        if capture.facts.key in bad:
             raise ZeroDivisionError
-        return begin(deployment, listed, *more)
+        return begin(capture)
 
     monkeypatch.setattr(registering, "begin", hurt)
     job = station.sync()

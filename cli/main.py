@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import click
 from rich.console import Console
@@ -27,7 +27,9 @@ from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.counts import counts
 from cli.ingest import ingest
 from cli.jobs import jobs
+from cli.saving import cell
 from cli.syncing import sync
+from cli.taxa import taxa
 from cli.thumbnails import thumbnails
 from cli.upload import Fate, Found, Outcome, Tally, find, send
 from cli.wording import many, shown
@@ -36,7 +38,6 @@ PLAIN_LINE_SECONDS = 10.0
 NAMED_LEFT_OUT = 20  # the rest is only counted: the report has them all
 
 _REPORT_COLUMNS = ("file", "outcome", "reason", "bytes", "sha256", "capture_id")
-_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -49,6 +50,7 @@ main.add_command(counts)
 main.add_command(ingest)
 main.add_command(jobs)
 main.add_command(sync)
+main.add_command(taxa)
 main.add_command(thumbnails)
 
 
@@ -193,19 +195,13 @@ def _report(file: IO[str]) -> Callable[[Outcome], None]:
 
     def record(outcome: Outcome) -> None:
         cells = (outcome.name, outcome.fate, outcome.reason, outcome.size, outcome.sha256, outcome.capture_id)
-        writer.writerow([_cell(cell) for cell in cells])
+        writer.writerow([cell(each) for each in cells])
 
     return record
 
 
 def _ignore(_: Outcome) -> None:
     """No report was asked for."""
-
-
-def _cell(value: Any) -> str:
-    """Text no spreadsheet takes for a formula: a name may begin like one."""
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def _summarize(console: Console, tally: Tally, stopped: bool) -> None:

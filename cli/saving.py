@@ -1,4 +1,4 @@
-"""Saving a job's report: fetched from the storage piece by piece, and in its place only when it is whole."""
+"""Saving reports: what may stand in a cell; and a job's, in its place only when all of it is fetched."""
 
 import secrets
 import time
@@ -16,6 +16,14 @@ PAUSES = (1.0, 4.0)
 """Seconds between the attempts to fetch a report."""
 
 _PIECE = 1 << 16
+_FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")
+
+
+def cell(value: object) -> str:
+    """A value as a cell of a table: text that no spreadsheet takes for a formula, as a name may begin like
+    one."""
+    text = str(value)
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
 def target_of(path: Path) -> Path:

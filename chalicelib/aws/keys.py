@@ -31,11 +31,28 @@ member            SET#s          MEMBER#g#c            g#<the capture's at>
 live set          PROJECT#p      LIVE#s
 segment of a set  SET#s          SEGMENT#g#<day or part of the undated>
 data source       SOURCE#s       SOURCE                                     PROJECT#p · SOURCE#name#s
+detection         CAPTURE#c      DETECTION#x
+classification    CAPTURE#c      CLASSIFICATION#y
+identification    CAPTURE#c      IDENTIFICATION#i
+occurrence        CAPTURE#c      OCCURRENCE#x                               PROJECT#p · OCCURRENCE#score#x
+crop of it        CAPTURE#c      CROP#x
+findings          CAPTURE#c      FINDINGS                                   PROJECT#p · FINDINGS#<its at>
+… in time         DEPLOYMENT#d   FINDINGS#<the capture's at>
+taxon, counted    <owner's pk>   TAXON#[g#]t
+… of a deployment PROJECT#p      STATION_TAXON#t#d
+audited by night  NIGHT#<day>    NIGHT
+written by a job  JOB#j          WROTE#c
+taxon             TAXON#t        TAXON                                      TAXA · TAXON#name#t
+list of taxa      TAXA_LIST#l    TAXA_LIST                                  TAXA_LISTS · TAXA_LIST#name#l
+… of a project    TAXA_LIST#l    TAXA_LIST                                  PROJECT#p · TAXA_LIST#name#l
+… its taxa        TAXA_LIST#l    TAXON#t               TAXON#name#t
+algorithm         ALGORITHM#k    ALGORITHM                                  ALGORITHMS · ALGORITHM#name#k
+… its categories  ALGORITHM#k    CATEGORIES
 """
 
 from datetime import datetime
 
-from chalicelib.ids import deployment_of
+from chalicelib.ids import capture_of, deployment_of
 
 TIMELINE = "timeline"
 BY_OWNER = "by_owner"
@@ -59,6 +76,19 @@ SESSIONS = "SESSION#"
 DEPLOYMENTS = "DEPLOYMENT#"
 SOURCES = "SOURCE#"
 SETS = "SET#"
+TAXA = "TAXA"
+TAXON = "TAXON#"
+TAXA_LISTS = "TAXA_LISTS"
+TAXA_LIST = "TAXA_LIST#"
+ALGORITHMS = "ALGORITHMS"
+ALGORITHM = "ALGORITHM#"
+DETECTIONS = "DETECTION#"
+CLASSIFICATIONS = "CLASSIFICATION#"
+IDENTIFICATIONS = "IDENTIFICATION#"
+OCCURRENCES = "OCCURRENCE#"
+CROPS = "CROP#"
+FINDINGS = "FINDINGS#"
+STATION_TAXA = "STATION_TAXON#"
 LAST = "~"
 """Sorts after everything that may follow a prefix."""
 
@@ -284,6 +314,117 @@ def source(source_id: str) -> Key:
 def source_rank(name: str, source_id: str) -> str:
     """Data sources of a project in the order of their names."""
     return f"{SOURCES}{_sortable(name)}#{source_id}"
+
+
+def detection(detection_id: str) -> Key:
+    """pk and sk of a detection."""
+    return f"{CAPTURES}{capture_of(detection_id)}", f"{DETECTIONS}{detection_id}"
+
+
+def classification(classification_id: str) -> Key:
+    """pk and sk of a classification."""
+    return f"{CAPTURES}{capture_of(classification_id)}", f"{CLASSIFICATIONS}{classification_id}"
+
+
+def identification(identification_id: str) -> Key:
+    """pk and sk of an identification."""
+    return f"{CAPTURES}{capture_of(identification_id)}", f"{IDENTIFICATIONS}{identification_id}"
+
+
+def occurrence(occurrence_id: str) -> Key:
+    """pk and sk of an occurrence."""
+    return f"{CAPTURES}{capture_of(occurrence_id)}", f"{OCCURRENCES}{occurrence_id}"
+
+
+def occurrence_rank(occurrence_id: str, score: float) -> str:
+    """Occurrences of a project in the order of their scores, which are from 0 to 1."""
+    return f"{OCCURRENCES}{score:.9f}#{occurrence_id}"
+
+
+def occurrences_from(score: float) -> str:
+    """Sorts before the first occurrence of that score, after every lower one, to a thousandth of a
+    millionth."""
+    return f"{OCCURRENCES}{score:.9f}"
+
+
+def crop(occurrence_id: str) -> Key:
+    """pk and sk of the picture of an occurrence, cut out of its photograph."""
+    return f"{CAPTURES}{capture_of(occurrence_id)}", f"{CROPS}{occurrence_id}"
+
+
+def findings(capture_id: str) -> Key:
+    """pk and sk of what was found on a capture."""
+    return f"{CAPTURES}{capture_id}", "FINDINGS"
+
+
+def placed_findings(deployment_id: str, at: str) -> Key:
+    """pk and sk of what was found on the capture that stands there in time."""
+    return deployment(deployment_id)[0], f"{FINDINGS}{at}"
+
+
+def taxon_count(owner_pk: str, taxon_id: str, generation: str | None = None) -> Key:
+    """pk and sk of how many occurrences an owner has of a taxon; of a capture set, a generation of it."""
+    return owner_pk, f"TAXON#{generation}#{taxon_id}" if generation else f"TAXON#{taxon_id}"
+
+
+def station_taxon(project_id: str, taxon_id: str, deployment_id: str) -> Key:
+    """pk and sk of how many occurrences of a taxon a deployment adds to its project."""
+    return project(project_id)[0], f"{STATION_TAXA}{taxon_id}#{deployment_id}"
+
+
+def night(day: str) -> Key:
+    """pk and sk of the note that the counters of a night's sample are audited."""
+    return f"NIGHT#{day}", "NIGHT"
+
+
+def written_by(job_id: str, capture_id: str) -> Key:
+    """pk and sk of the note that a job has written results of a capture."""
+    return job(job_id)[0], f"WROTE#{capture_id}"
+
+
+def taxon(taxon_id: str) -> Key:
+    """pk and sk of a taxon."""
+    return f"{TAXON}{taxon_id}", "TAXON"
+
+
+def taxon_rank(name: str, taxon_id: str) -> str:
+    """Taxa in the order of their names, among all and in a list."""
+    return f"{taxa_named(name)}#{taxon_id}"
+
+
+def taxa_named(beginning: str) -> str:
+    """What the ranks of the taxa begin with whose names begin like that."""
+    return f"{TAXON}{_sortable(beginning)}"
+
+
+def taxa_list(list_id: str) -> Key:
+    """pk and sk of a list of taxa."""
+    return f"{TAXA_LIST}{list_id}", "TAXA_LIST"
+
+
+def taxa_list_rank(name: str, list_id: str) -> str:
+    """Lists of taxa of one owner in the order of their names."""
+    return f"{TAXA_LIST}{_sortable(name)}#{list_id}"
+
+
+def listed_taxon(list_id: str, taxon_id: str) -> Key:
+    """pk and sk of a taxon that is in a list."""
+    return taxa_list(list_id)[0], f"{TAXON}{taxon_id}"
+
+
+def algorithm(key: str) -> Key:
+    """pk and sk of an algorithm."""
+    return f"{ALGORITHM}{key}", "ALGORITHM"
+
+
+def algorithm_rank(name: str, key: str) -> str:
+    """Algorithms in the order of their names."""
+    return f"{ALGORITHM}{_sortable(name)}#{key}"
+
+
+def categories(key: str) -> Key:
+    """pk and sk of the categories of an algorithm."""
+    return algorithm(key)[0], "CATEGORIES"
 
 
 def moment(timestamp: datetime) -> str:

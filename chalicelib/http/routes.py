@@ -1,6 +1,7 @@
 """Every route there is."""
 
 from chalicelib import status
+from chalicelib.algorithms import routes as algorithms
 from chalicelib.auditing import routes as auditing
 from chalicelib.capture_sets import routes as capture_sets
 from chalicelib.captures import clock_routes as clock
@@ -17,6 +18,7 @@ from chalicelib.sessions import routes as sessions
 from chalicelib.settling import routes as settling
 from chalicelib.sources import routes as sources
 from chalicelib.syncing import routes as syncing
+from chalicelib.taxa import routes as taxa
 from chalicelib.web import routes as web
 
 ROUTES = (
@@ -37,5 +39,7 @@ ROUTES = (
     *again.ROUTES,
     *failures.ROUTES,
     *jobs.ROUTES,
+    *taxa.ROUTES,
+    *algorithms.ROUTES,
     *web.ROUTES,
 )

@@ -6,6 +6,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
+from chalicelib.auditing.nightly import Nightly
 from chalicelib.aws import clock
 from chalicelib.captures.tidying import Tidying
 from chalicelib.failures.service import Failing
@@ -62,13 +63,13 @@ def step(message: str, seconds_left: float) -> None:
 
 def watch() -> None:
     """Takes up what was left behind: marks nobody has settled, messages nobody could process, jobs that show
-    no sign of life, captures nobody has cleared up after.
+    no sign of life, captures nobody has cleared up after. Once a night it has some counters audited.
 
     Each duty is done whatever becomes of the others; the first fault is raised at the end, to be seen.
     """
-    tidying = Tidying(settings().shelf, clock.now)
+    tidying, nightly = Tidying(settings().shelf, clock.now), Nightly(jobs(settings()), clock.now)
     faults = []
-    for duty in (settling().overdue, failing().collect, working().overdue, tidying.overdue):
+    for duty in (settling().overdue, failing().collect, working().overdue, tidying.overdue, nightly.sample):
         try:
             duty()
         except Exception as fault:

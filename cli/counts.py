@@ -33,7 +33,7 @@ def counts() -> None:
 def audit(
     project_id: str, deployment_id: str | None, set_id: str | None, repair: bool, server: str, token: str
 ) -> None:
-    """Recount everything from the photographs, and tell which counters differ.
+    """Recount everything from the photographs and what was said of them, and tell which counters differ.
 
     Exit code: 0 all true, or mended, 1 some are not, 2 could not begin, 130 no longer followed.
     """
@@ -55,7 +55,10 @@ def audit(
     checked = counted.get("checked", 0)
     console.print(f"{checked:,} counter{'' if checked == 1 else 's'} checked: {outcome}{mended}.")
     if busy:
-        console.print(f"Being settled all the time, and not compared: {busy:,}. Ask again when it is quiet.")
+        console.print(
+            f"Not compared: {busy:,}. They are being settled all the time: ask again when it is quiet; or too"
+            " many photographs are wrong themselves: --repair mends these first."
+        )
     if drifted > repaired:
         if not repair:
             console.print("The same command with --repair mends them.")

@@ -34,8 +34,21 @@ PURE = {
     "each_session",
     "stratified",
     "sampling",
+    "merging",
+    "ordering",
+    "shapes",
+    "contract",
+    "small_size",
+    "small_size_filter",
+    "class_masking",
+    "rank_rollup",
+    "repeat_detection",
+    "same_box",
+    "score_threshold",
+    "own_rows",
+    "picturing",
 }
-PURE_MAY_USE = {"chalicelib.counts", "chalicelib.errors"}
+PURE_MAY_USE = {"chalicelib.counts", "chalicelib.errors", "chalicelib.ids"}
 ROOMS = {
     path.name
     for path in LIBRARY.iterdir()

@@ -141,6 +141,7 @@ class World:
         if owner.kind == "PROJECT":
             for tally in tallies.tallies_of(owner.id):
                 self._regroup(Owner("DEPLOYMENT", tally.deployment_id))
+            self.settling.count_sets(owner.id, lambda: False)
             return
         while self.settling.budget(owner).state == "more":
             pass

@@ -1,26 +1,17 @@
-"""What differs between the counters that are kept and those that were recounted. Pure.
-
-Grouping is done here once more, by brute force and from what the rule says, without the code that settles: an
-audit by the same code would share its errors.
-"""
+"""What differs between the counters that are kept and those that were recounted. Pure."""
 
 import hashlib
-import math
-from array import array
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any
 
+from chalicelib.auditing.grouping import Run
 from chalicelib.counts import NONE, Counts
+from chalicelib.findings.rules import COUNTED
 from chalicelib.sessions.grouping import Session
-from chalicelib.sessions.rules import Rule
 
-Value = int | str | None
-
-_EPOCH = datetime(1970, 1, 1)
-_DAY = 86_400
+Value = int | float | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,94 +29,43 @@ class Drift:
         return f"{self.owner}: {self.field} is {_told(self.stored)}, true is {_told(self.true)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Captures that make one session: the first and the last second, both inclusive, and how many."""
-
-    start: datetime
-    end: datetime
-    captures_count: int
-
-
-def second(moment: datetime) -> int:
-    """A camera's time as a number, so that a million of them take eight megabytes."""
-    return (moment - _EPOCH) // timedelta(seconds=1)
-
-
-def runs(seconds: Iterable[int], rule: Rule) -> list[Run]:
-    """What the seconds at which captures were taken, in any order, are as sessions."""
-    gap = rule.gap.total_seconds()
-    cap = rule.cap.total_seconds() if rule.cap is not None else math.inf
-    found: list[Run] = []
-    first = last = count = 0
-    for each in sorted(seconds):
-        if count and (each - last >= gap or each - first > cap or _day(each, rule) != _day(last, rule)):
-            found.append(_run(first, last, count))
-            count = 0
-        first, last, count = (first if count else each), each, count + 1
-    return [*found, _run(first, last, count)] if count else found
-
-
-def _day(at: int, rule: Rule) -> int:
-    """Which day it is, where days begin at the rule's time of day. Without one it is always the same."""
-    if rule.cut is None:
-        return 0
-    since_midnight = (datetime.combine(_EPOCH, rule.cut) - _EPOCH).total_seconds()
-    return (at - math.ceil(since_midnight)) // _DAY
-
-
-def _run(first: int, last: int, count: int) -> Run:
-    return Run(_EPOCH + timedelta(seconds=first), _EPOCH + timedelta(seconds=last), count)
-
-
-@dataclass(frozen=True, slots=True)
-class Recounted:
-    """What a deployment's captures are: its sessions, and the undated ones by their segment."""
-
-    runs: list[Run]
-    undated: Mapping[str, int]
-
-    @property
-    def counts(self) -> Counts:
-        """What its counters are to say."""
-        undated = sum(self.undated.values())
-        return Counts(
-            captures_count=undated + sum(each.captures_count for each in self.runs),
-            sessions_count=len(self.runs),
-            undated_count=undated,
-            first_timestamp=self.runs[0].start if self.runs else None,
-            last_timestamp=self.runs[-1].end if self.runs else None,
-        )
-
-
-def recounted(places: Iterable[str], rule: Rule) -> Recounted:
-    """What captures are that stand at these places: CAPTURE#time#id, UNDATED#id, HIDDEN#…, in any order."""
-    dated, undated = array("q"), defaultdict[str, int](int)
-    for place in places:
-        kind, _, rest = place.partition("#")
-        if kind == "CAPTURE":
-            dated.append(second(datetime.fromisoformat(rest.partition("#")[0].partition(".")[0])))
-        elif kind == "UNDATED":
-            undated[rest.partition("-")[2][:2]] += 1
-    return Recounted(runs(dated, rule), undated)
-
-
-def differing(owner: str, stored: Counts, true: Counts, prefix: str = "") -> list[Drift]:
-    """The counters of one row that are wrong."""
-    names = Counts.__dataclass_fields__
-    return compare(
-        owner,
-        {f"{prefix}{name}": _value(getattr(stored, name)) for name in names},
-        {f"{prefix}{name}": _value(getattr(true, name)) for name in names},
-    )
-
-
 def compare(
     owner: str, stored: Mapping[str, Value], true: Mapping[str, Value], missing: Value = None
 ) -> list[Drift]:
     """What is wrong by name; what one side lacks is `missing`."""
     pairs = ((name, stored.get(name, missing), true.get(name, missing)) for name in {**stored, **true})
     return [Drift(owner, name, kept, real) for name, kept, real in sorted(pairs) if kept != real]
+
+
+def differing(kind: str, owner: str, stored: Counts, true: Counts, prefix: str = "") -> list[Drift]:
+    """The counters of one row that are wrong, named as the API names them of that kind of owner."""
+    return compare(owner, _counters(kind, stored, prefix), _counters(kind, true, prefix))
+
+
+def _counters(kind: str, counts: Counts, prefix: str) -> dict[str, Value]:
+    names = [name for name in Counts.__dataclass_fields__ if name != "found"]
+    own = {name: _value(getattr(counts, name)) for name in names}
+    own |= dict.fromkeys((each.owners[kind] for each in COUNTED if kind in each.owners), 0)
+    return {f"{prefix}{name}": value for name, value in (own | found(kind, counts.found)).items()}
+
+
+def found(kind: str, counts: Mapping[str, int], taxa: Mapping[str, int] = NONE.found) -> dict[str, Value]:
+    """Counts of findings by key, as the API names them of that kind of owner; and of occurrences by taxon."""
+    names = {each.key: each.owners[kind] for each in COUNTED if kind in each.owners}
+    return {**{names.get(key, key): number for key, number in counts.items()}, **by_taxon(taxa)}
+
+
+def by_taxon(taxa: Mapping[str, int]) -> dict[str, Value]:
+    """How many occurrences there are by taxon, each under a name of its own."""
+    return {f"{TAXON}{taxon_id}": number for taxon_id, number in taxa.items()}
+
+
+TAXON = "taxon "
+
+
+def under(name: str, values: Mapping[str, Value]) -> dict[str, Value]:
+    """Values of a part of an owner: named after that part and themselves."""
+    return {f"{name} {each}": value for each, value in values.items()}
 
 
 def sessions(deployment_id: str, stored: Iterable[Session], true: Iterable[Run]) -> list[Drift]:
@@ -143,7 +83,16 @@ def sessions(deployment_id: str, stored: Iterable[Session], true: Iterable[Run])
             else:
                 others.append(each)
         left, open_runs = others, list(by_moment.values())
-    wrong = [drift for one, run in pairs for drift in compare(f"session {one.id}", _facts(one), _facts(run))]
+    wrong = [
+        drift
+        for one, run in pairs
+        for drift in compare(
+            f"session {one.id}",
+            {**_facts(one), **found("session", one.found.counts, one.found.taxa)},
+            {**_facts(run), **found("session", run.counts, run.taxa)},
+            0,
+        )
+    ]
     wrong += [Drift(f"session {each.id}", "session", _whole(each), None) for each in left]
     wrong += [Drift(f"deployment {deployment_id}", "session", None, _whole(each)) for each in open_runs]
     return wrong
@@ -164,14 +113,16 @@ def _whole(one: Session | Run) -> str:
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What a project's deployments come to: their true counts, how many they are, and how often they had been
-    settled by then. `is_complete`: none of them was too busy to be counted."""
+    settled by then. `is_complete`: none of them was too busy to be counted. `taxa_off`: by how much what they
+    add to the project's taxa is too little, where that is wrong."""
 
     counts: Counts = NONE
     deployments_count: int = 0
     writings: int = 0
     is_complete: bool = True
+    taxa_off: Mapping[str, int] = field(default_factory=dict)
 
-    def plus(self, one: Counts, writings: int) -> "Sums":
+    def plus(self, one: Counts, writings: int, taxa_off: Mapping[str, int] = NONE.found) -> "Sums":
         """With one deployment more."""
         so_far = self.counts
         firsts = [each for each in (so_far.first_timestamp, one.first_timestamp) if each]
@@ -182,8 +133,12 @@ class Sums:
             undated_count=so_far.undated_count + one.undated_count,
             first_timestamp=min(firsts, default=None),
             last_timestamp=max(lasts, default=None),
+            found=added(so_far.found, one.found),
         )
-        return Sums(counts, self.deployments_count + 1, self.writings + writings, self.is_complete)
+        off = added(self.taxa_off, taxa_off)
+        is_complete = self.is_complete and len(off) <= MOST_OFF
+        writings = self.writings + writings
+        return Sums(counts, self.deployments_count + 1, writings, is_complete, off if is_complete else {})
 
     def plain(self) -> dict[str, Any]:
         """As JSON."""
@@ -201,21 +156,27 @@ class Sums:
         return cls(**{**plain, "counts": Counts(**{**plain["counts"], **moments})})
 
 
-def segment(place: str) -> str | None:
-    """In which segment of a capture set a capture counts that stands there; None for a hidden one."""
-    kind, _, rest = place.partition("#")
-    if kind == "CAPTURE":
-        return f"CAPTURE#{rest.partition('T')[0]}"
-    deployment_id, _, own = rest.partition("-")
-    return f"UNDATED#{deployment_id}-{own[:2]}" if kind == "UNDATED" else None
+MOST_OFF = 2000
+"""Of so many taxa it is remembered by how much they are wrong: what a step hands to the next is one row."""
 
 
-def digest(drifts: Iterable[Drift]) -> str:
+def added(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """The sum by name; what comes to 0 is not there."""
+    sums = {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
+    return {name: number for name, number in sums.items() if number}
+
+
+def less(one: Mapping[str, int], other: Mapping[str, int]) -> dict[str, int]:
+    """How much more there is by name of the one than of the other; what is the same is not there."""
+    return added(one, {name: -number for name, number in other.items()})
+
+
+def digest(drifts: Collection[Drift]) -> str:
     """Tells whether what is wrong is what was wrong before."""
     return hashlib.sha256("\n".join(sorted(each.told for each in drifts)).encode()).hexdigest()[:16]
 
 
-def _value(value: int | datetime | None) -> Value:
+def _value(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else value
 
 

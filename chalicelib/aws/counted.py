@@ -1,6 +1,6 @@
 """Rows that keep counts, and the counts they keep."""
 
-from pynamodb.attributes import NumberAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute
 from pynamodb.expressions.update import Action
 
 from chalicelib.aws import table
@@ -16,6 +16,8 @@ class CountedRow(Row):
     undated_count = NumberAttribute(default=0)
     first_timestamp = Moment(null=True)
     last_timestamp = Moment(null=True)
+    found = JSONAttribute(null=True)
+    taxa_count = NumberAttribute(default=0)
 
 
 def counts_of(row: CountedRow) -> Counts:
@@ -26,6 +28,8 @@ def counts_of(row: CountedRow) -> Counts:
         undated_count=int(row.undated_count or 0),
         first_timestamp=row.first_timestamp,
         last_timestamp=row.last_timestamp,
+        found=row.found or {},
+        taxa_count=int(row.taxa_count or 0),
     )
 
 
@@ -37,4 +41,6 @@ def setting(row: type[CountedRow], counts: Counts) -> list[Action]:
         row.undated_count.set(counts.undated_count),
         table.put_or_drop(row.first_timestamp, counts.first_timestamp),
         table.put_or_drop(row.last_timestamp, counts.last_timestamp),
+        table.put_or_drop(row.found, dict(counts.found) or None),
+        row.taxa_count.set(counts.taxa_count),
     ]

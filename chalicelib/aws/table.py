@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -12,7 +12,7 @@ from pynamodb.constants import STRING
 from pynamodb.exceptions import PynamoDBException
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
-from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, KeysOnlyProjection, LocalSecondaryIndex
+from pynamodb.indexes import GlobalSecondaryIndex, IncludeProjection, LocalSecondaryIndex
 from pynamodb.models import Model
 from pynamodb.pagination import ResultIterator
 from pynamodb.transactions import TransactWrite
@@ -36,11 +36,12 @@ BATCH = 100
 
 
 class Timeline(LocalSecondaryIndex["Row"]):
-    """The rows of one partition in the order of time; may be read consistently."""
+    """The rows of one partition in the order of time; may be read consistently. Besides keys it carries how
+    many bytes a capture has, so that grouping a night adds them up on the way."""
 
     class Meta:
         index_name = keys.TIMELINE
-        projection = KeysOnlyProjection()
+        projection = IncludeProjection(["bytes"])
 
     pk = UnicodeAttribute(hash_key=True)
     at = UnicodeAttribute(range_key=True)
@@ -185,6 +186,23 @@ def query(
         last_evaluated_key=after,
         attributes_to_get=list(row.get_attributes()) if whole else None,
     )
+
+
+def mixed(pk: str, lower: str, upper: str, kinds: Mapping[str, type[Row]]) -> Iterator[Any]:
+    """The rows of a partition from one sort key to another, both inclusive, each as the kind whose prefix its
+    sort key has; those of other kinds as plain ones. Read consistently; one request per megabyte."""
+    connection, start = Row._get_connection(), None
+    within = Row.sk.between(lower, upper)
+    while True:
+        answer = connection.query(
+            pk, range_key_condition=within, consistent_read=True, exclusive_start_key=start
+        )
+        for item in answer["Items"]:
+            kind = next((kinds[prefix] for prefix in kinds if item["sk"]["S"].startswith(prefix)), Row)
+            yield kind.from_raw_data(item)
+        start = answer.get("LastEvaluatedKey")
+        if start is None:
+            return
 
 
 def page_of_rows(

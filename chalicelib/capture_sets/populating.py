@@ -1,4 +1,4 @@
-"""Types of job: populating a capture set by its method, and clearing one away.
+"""A type of job: populating a capture set by its method.
 
 1. Sample: the project's captures deployment by deployment, in pages; what is chosen gathers as a generation
    that nobody sees yet.
@@ -9,37 +9,35 @@
 import json
 import secrets
 import time
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from chalicelib.aws import clock, lease, objects
-from chalicelib.capture_sets import service, settled, store
+from chalicelib.capture_sets import clearing, service, settled, store
+from chalicelib.capture_sets.clearing import Which
 from chalicelib.capture_sets.frames import Check, Frame, Sampler, passes
 from chalicelib.capture_sets.methods import checked
-from chalicelib.capture_sets.rules import LIVE, MANUAL, STARRED, CaptureSet
+from chalicelib.capture_sets.rules import DETECTIONS_ONLY, LIVE, MANUAL, STARRED, CaptureSet
 from chalicelib.capture_sets.sampling import sampler_of
 from chalicelib.captures import reading, timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.errors import Busy, Conflict, Invalid
+from chalicelib.findings import reading as findings
 from chalicelib.jobs.job_type import JobType, Report, TimeIsUp
 from chalicelib.jobs.stages import Param, Stage
 from chalicelib.projects import service as projects
 from chalicelib.projects import tallies
 from chalicelib.sessions import joining
 from chalicelib.settings import settings
-from chalicelib.settling.rules import Owner
+from chalicelib.settling.rules import SETS, Owner, Touched
 from chalicelib.settling.service import Settling
 
 KEY = "populate_captures_collection"
-DELETE_KEY = "delete_captures_collection"
 
 _STAGE = "populate"
-_CLEAR = "clear"
 _PAGE = 1000
 _FILED = 500
 _AT_ONCE = 8
@@ -47,19 +45,6 @@ _INLINE = 20_000
 """Signs of a sampler's state that a cursor holds itself; a longer one is kept in S3."""
 _PATIENCE = 40
 _PAUSE = 0.5
-
-
-class Which(BaseModel):
-    """Which capture set."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    set_id: str
-
-
-def slot(set_id: str) -> str:
-    """What only one job at a time may have: the members of a set."""
-    return f"MEMBERS#{set_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +66,7 @@ class Populating:
             self._serve(found, cursor["generation"])
             report.progress(_STAGE, 1.0)
             return {"phase": "clear"}
-        return None if _clear(found.id, found.generations, report, time_is_up) else cursor
+        return None if clearing.clear(found.id, found.generations, report, time_is_up) else cursor
 
     def _serve(self, found: CaptureSet, generation: str) -> None:
         """Counts a generation, and lets it be served. Raises Busy if another settler is at the set."""
@@ -92,7 +77,7 @@ class Populating:
             held = settled.take_lease(found.id, self.now)
             if held:
                 try:
-                    settled.serve(held, generation, settled.count_all(held, generation))
+                    self._count_and_serve(held, generation)
                     break
                 finally:
                     lease.release(held)
@@ -102,6 +87,16 @@ class Populating:
             raise Busy("Others are settling the capture set all the time.")
         # What was marked while it counted found the lease taken.
         Settling(self.now).look_again(Owner("SET", found.id))
+
+    def _count_and_serve(self, held: settled.SetLease, generation: str) -> None:
+        project_id = settled.set_under(held).project_id
+        filters = projects.find(project_id).filters
+        settled.serve(held, generation, settled.count_all(held, generation, filters), filters)
+        if projects.find(project_id).filters != filters:
+            # Whoever looked for sets that were counted by others has passed it by.
+            touched = Touched()
+            touched.part(Owner("PROJECT", project_id), SETS)
+            Settling(self.now).mark(touched)
 
 
 def _check_gathers(found: CaptureSet, generation: str) -> None:
@@ -207,15 +202,23 @@ def _pages(project_id: str, cursor: dict[str, Any]) -> Iterator[list[Frame]]:
             captures = timeline.page(span, "timestamp", _PAGE, cursor["position"])
             if captures:
                 cursor["position"] = timeline.position(captures[-1])
-                yield _frames(captures, deployment_id)
+                yield _frames(captures, deployment_id, cursor["method"] == DETECTIONS_ONLY)
             if len(captures) < _PAGE:
                 break
 
 
-def _frames(captures: list[Capture], deployment_id: str) -> list[Frame]:
+def _frames(captures: list[Capture], deployment_id: str, by_detections: bool) -> list[Frame]:
+    """One request more where detections matter."""
     sessions = joining.of_deployment(captures, deployment_id)
+    first, last = timeline.position(captures[0]), timeline.position(captures[-1])
+    boxed = findings.boxed(deployment_id, first, last) if by_detections else set()
     return [
-        service.frame_of(each, sessions[each.id].id if each.id in sessions else None) for each in captures
+        service.frame_of(
+            each,
+            sessions[each.id].id if each.id in sessions else None,
+            has_detections=each.id in boxed,
+        )
+        for each in captures
     ]
 
 
@@ -237,44 +240,6 @@ def _state(job_id: str, kept: Any) -> Any:  # noqa: ARG001
     return json.loads(objects.read(settings().thumbnails_bucket, kept["key"], 1 << 30).data or b"null")
 
 
-def _delete(config: Which, cursor: Any, report: Report, time_is_up: TimeIsUp) -> Any:  # noqa: ARG001
-    """Clears away all members of a set that is leaving, then the set itself."""
-    found = store.get(config.set_id)
-    if found is None or not found.leaving:
-        return None
-    if not _clear(found.id, (), report, time_is_up):
-        return {"phase": "clear"}
-    store.delete(found.id)
-    return None
-
-
-def _clear(set_id: str, kept: Container[str], report: Report, time_is_up: TimeIsUp) -> bool:
-    """Deletes all members but those of generations that are kept; False if the time was up before."""
-    for generation in store.generations(set_id):
-        if generation in kept:
-            continue
-        waiting: list[str] = []
-        for capture_id in store.members(set_id, generation):
-            waiting.append(capture_id)
-            if len(waiting) == _FILED:
-                store.drop(set_id, generation, waiting)
-                report.count(_CLEAR, "cleared", len(waiting))
-                waiting = []
-                if time_is_up():
-                    return False
-        store.drop(set_id, generation, waiting)
-        report.count(_CLEAR, "cleared", len(waiting))
-        store.drop_segments(set_id, generation, list(store.segments(set_id, generation)))
-    return True
-
-
-def _slot(project_id: str, deployment_id: str | None, config: Mapping[str, Any]) -> str | None:  # noqa: ARG001
-    return slot(config["set_id"])
-
-
-_CLEARING = Stage("Clear what was there", _CLEAR, params=(Param("Cleared", "cleared", 0),))
-
-
 def populate_with(now: Callable[[], datetime], sleep: Callable[[float], None]) -> JobType[Which]:
     """The type of job, with the time and a way to wait."""
     return JobType(
@@ -283,20 +248,11 @@ def populate_with(now: Callable[[], datetime], sleep: Callable[[float], None]) -
         config=Which,
         stages=(
             Stage("Choose captures", _STAGE, params=(Param("Captures added", "captures_added", 0),)),
-            _CLEARING,
+            clearing.CLEARING,
         ),
         step=Populating(now, sleep).step,
-        slot=_slot,
+        slot=clearing.slot_of,
     )
 
 
 POPULATE = populate_with(clock.now, time.sleep)
-
-DELETE = JobType(
-    key=DELETE_KEY,
-    label="Delete a capture set",
-    config=Which,
-    stages=(_CLEARING,),
-    step=_delete,
-    slot=_slot,
-)

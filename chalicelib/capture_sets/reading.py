@@ -6,8 +6,10 @@ from typing import Any, Literal
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row
+from chalicelib.capture_sets import members as member_rows
+from chalicelib.capture_sets import segments as segment_rows
 from chalicelib.capture_sets import store
-from chalicelib.capture_sets.rules import CaptureSet
+from chalicelib.capture_sets.rules import CaptureSet, Member, Tally
 
 Order = Literal["timestamp", "-timestamp"]
 
@@ -34,7 +36,7 @@ def page(found: CaptureSet, order: Order, limit: int, after: str | None) -> list
         within = after if after and after.startswith(keys.UNDATED) == undated else None
         forward = undated or order == "timestamp"
         left = limit - len(places)
-        places += store.page(
+        places += member_rows.page(
             found.id, found.generation, undated=undated, forward=forward, limit=left, after=within
         )
         if len(places) == limit:
@@ -60,15 +62,12 @@ def stored(set_id: str) -> tuple[CaptureSet | None, int]:
     return (made if made and not made.leaving else None), int(row.settled or 0) if row else 0
 
 
-def filed(found: CaptureSet) -> Iterator[tuple[str, str]]:
-    """The members of a set that is served, with their places, as their own rows say it, in the order of their
-    ids, read consistently. One request per megabyte: some six thousand."""
-    pk, begin = keys.member(found.id, found.generation, "")
-    lead = keys.member_at(found.generation, "")
-    for row in table.query(store.MemberRow, pk, store.MemberRow.sk.startswith(begin), consistent=True):
-        yield row.sk.removeprefix(begin), (row.at or "").removeprefix(lead)
+def filed(found: CaptureSet) -> Iterator[Member]:
+    """The members of a set that is served, as they are filed, in the order of their ids, read consistently.
+    One request per megabyte: some five thousand."""
+    return member_rows.filed(found.id, found.generation)
 
 
-def segments(found: CaptureSet) -> dict[str, int]:
-    """The counts of the segments of a set that is served, read consistently. One request per megabyte."""
-    return store.segments(found.id, found.generation)
+def segments(found: CaptureSet) -> dict[str, Tally]:
+    """What the segments of a set that is served come to, read consistently. One request per megabyte."""
+    return segment_rows.standing(found.id, found.generation)

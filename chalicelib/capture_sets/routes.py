@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from chalicelib import ids
 from chalicelib.aws import clock
-from chalicelib.capture_sets import populating, service, store
+from chalicelib.capture_sets import clearing, ordering, populating, reading, service, store
 from chalicelib.capture_sets.methods import checked
 from chalicelib.capture_sets.rules import LIVE, MANUAL, STARRED, CaptureSet
 from chalicelib.capture_sets.schemas import SetAnswer, SetChange, SetMake, Which
@@ -49,12 +49,32 @@ def make(ask: Ask) -> SetAnswer:
 
 
 def listed(ask: Ask) -> dict[str, object]:
-    """GET: the capture sets of a project, by name. Four requests, however many there are."""
+    """GET: the capture sets of a project, by name: four requests, however many there are; or in the order of
+    one of their counts (`ordering=-source_images_count`): two more for every hundred."""
     project = projects.find(ids.check("project", ask.required("project_id")))
     ask.principal.must_see(f"project with the id {project.id!r}", draft=project.draft)
-    found, position = store.listed(project.id, paging.limit_of(ask), paging.cursor_of(ask, _CURSOR))
+    by_count, count = ordering.count_of(ask.query.get("ordering")), store.count(project.id)
+    if by_count:
+        found, position = _by_count(ask, project.id, by_count, count)
+    else:
+        found, position = store.listed(project.id, paging.limit_of(ask), paging.cursor_of(ask, _CURSOR))
     results = [SetAnswer.of(each, ask) for each in found]
-    return paging.page(ask, "/captures/collections", results, store.count(project.id), position)
+    return paging.page(ask, "/captures/collections", results, count, position)
+
+
+def _by_count(
+    ask: Ask, project_id: str, by_count: tuple[ordering.Count, bool], count: int | None
+) -> tuple[list[CaptureSet], str | None]:
+    if count is None or count > ordering.MOST:
+        raise Invalid(
+            f"A project of more than {ordering.MOST:,} capture sets has them by name only.",
+            {"ordering": "name"},
+        )
+    after = paging.cursor_of(ask, ordering.CURSOR)
+    counted, greatest_first = by_count
+    return ordering.page(
+        reading.of_project(project_id), counted, paging.limit_of(ask), after, greatest_first=greatest_first
+    )
 
 
 def detail(ask: Ask) -> SetAnswer:
@@ -88,7 +108,7 @@ def remove(ask: Ask) -> Answer:
     found = _seen(ask, store.get(ids.check("set", ask.path["set_id"])))
     _open(ask, found)
     store.leave(found)
-    return Answer(_started(ask, found, populating.DELETE_KEY), 202)
+    return Answer(_started(ask, found, clearing.KEY), 202)
 
 
 def populate(ask: Ask) -> dict[str, str]:
@@ -144,7 +164,7 @@ def _seen(ask: Ask, found: CaptureSet | None) -> CaptureSet:
 
 def _open(ask: Ask, found: CaptureSet) -> CaptureSet:
     """The set, for its members to be changed. Raises Conflict while a job is at them."""
-    if jobs(ask.settings).is_taken(populating.slot(found.id)):
+    if jobs(ask.settings).is_taken(clearing.slot(found.id)):
         raise Conflict("The capture set is being populated: wait until that job has ended, or cancel it.")
     return found
 

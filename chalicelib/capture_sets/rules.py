@@ -1,13 +1,16 @@
 """What a capture set is: captures of a project, chosen by a method. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from chalicelib.findings.rules import NOTHING, Filters, Findings, Found, Lineage, found, total
+
 LIVE = "rule"
 STARRED = "starred"
 MANUAL = "manual"
+DETECTIONS_ONLY = "detections_only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class CaptureSet:
 
     Its members are those of one `generation`. While it is populated anew, the next ones gather under
     `populating`, and nobody sees them before they are complete. One that is `leaving` is being deleted.
+    `found` are its counts of findings by key, and `filters` those by which they were counted.
     """
 
     id: str
@@ -30,6 +34,9 @@ class CaptureSet:
     populating: str | None = None
     populated_at: datetime | None = None
     captures_count: int = 0
+    found: Mapping[str, int] = field(default_factory=dict)
+    taxa_count: int = 0
+    filters: Filters | None = None
     leaving: bool = False
 
     @property
@@ -50,19 +57,49 @@ class CaptureSet:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A capture of a set: where it stands in its deployment's timeline, and its stamp as of then."""
+    """A capture of a set: where it stands in its deployment's timeline, and its stamp as of then; what was
+    found on it, and the version of that."""
 
     capture_id: str
     at: str
     stamp: str
+    findings: Findings | None = None
+    version: int = 0
+
+    @property
+    def counts(self) -> bool:
+        """Whether it is counted: hidden captures are not."""
+        return is_counted(self.at)
 
 
-def segment_of(at: str) -> str | None:
-    """The segment of a set in which a place in time is counted, which is what all places in it begin with: a
-    day, or a part of a deployment's undated captures by their ids; None for hidden ones, which count nowhere.
-    """
-    if at.startswith("CAPTURE#"):
-        return at[: len("CAPTURE#2026-06-09")]
-    if at.startswith("UNDATED#"):
-        return at[: at.index("-") + 3]
-    return None
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What members come to: how many they are, and what was found on them."""
+
+    captures_count: int = 0
+    found: Found = NOTHING
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(self.captures_count + other.captures_count, self.found + other.found)
+
+    def __sub__(self, other: "Tally") -> "Tally":
+        return Tally(self.captures_count - other.captures_count, self.found - other.found)
+
+
+def segment_of(capture_id: str) -> str:
+    """The segment of a set in which a capture is counted, which is what the ids in it begin with: about a
+    thousandth of a deployment."""
+    return capture_id[: capture_id.index("-") + 3]
+
+
+def is_counted(at: str) -> bool:
+    """Whether a capture that stands there in time is counted: hidden ones are not."""
+    return not at.startswith("HIDDEN#")
+
+
+def tally(members: Iterable[Member], filters: Filters, lineage: Lineage) -> Tally:
+    """What members come to, by a project's default filters."""
+    counted = [each for each in members if each.counts]
+    return Tally(
+        len(counted), total(found(each.findings, filters, lineage) for each in counted if each.findings)
+    )

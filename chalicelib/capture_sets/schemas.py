@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.capture_sets.rules import MANUAL, CaptureSet
+from chalicelib.findings.rules import TAXA, told
+from chalicelib.http.counted import FoundOfSet
 from chalicelib.http.fields import Body, Change, Description, Name
 from chalicelib.http.routing import Ask
 
@@ -42,7 +44,7 @@ class Which(Body):
     capture_ids: Annotated[list[Id], Field(min_length=1, max_length=MOST_NAMED)]
 
 
-class SetAnswer(BaseModel):
+class SetAnswer(FoundOfSet):
     """A capture set. `populating`: its members are being chosen anew; until then the old ones are served."""
 
     id: str
@@ -72,6 +74,8 @@ class SetAnswer(BaseModel):
             kwargs=found.kwargs,
             dataset_type=found.dataset_type,
             source_images_count=found.captures_count,
+            **told("set", found.found),
+            **{TAXA: found.taxa_count},
             populating=found.populating is not None,
             populated_at=found.populated_at,
             created_at=found.created_at,

@@ -1,18 +1,21 @@
 """The verbs of capture sets: make, find, change, add, remove, refile."""
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from chalicelib import ids
 from chalicelib.aws import keys, table
+from chalicelib.capture_sets import members as member_rows
 from chalicelib.capture_sets import store
 from chalicelib.capture_sets.frames import Check, Frame, passes
 from chalicelib.capture_sets.rules import STARRED, CaptureSet, Member
 from chalicelib.captures import reading, timeline
 from chalicelib.captures.rules import Capture
 from chalicelib.errors import Conflict, NotFound
+from chalicelib.findings import reading as findings
+from chalicelib.findings.rules import Findings
 
 MOST_LIVE = 20
 
@@ -76,7 +79,7 @@ def remove(found: CaptureSet, capture_ids: Sequence[str]) -> int:
     """
     _check_stays(found)
     wanted = [ids.check("capture", each) for each in dict.fromkeys(capture_ids)]
-    store.drop(found.id, found.generation, wanted)
+    member_rows.drop(found.id, found.generation, wanted)
     _check_still(found)
     return len(wanted)
 
@@ -97,45 +100,66 @@ def _check_still(found: CaptureSet, filed: Sequence[str] = ()) -> None:
 
 def file(set_id: str, generation: str, capture_ids: Sequence[str], fits: Check | None = None) -> int:
     """Files captures as members of a generation, where they stand by now; returns how many there are of them
-    (of those that fit, if that is asked). Three requests per 25 and three per hundred.
+    (of those that fit, if that is asked). Three requests per 25 and four per hundred; one for each on which
+    something was found.
 
     The mirror comes first: from then on a change of the capture finds the member. What changed before, or
     while it was filed, is seen by looking once more; so is that somebody took it out meanwhile.
     """
-    store.keep_mirrors(set_id, generation, capture_ids)
+    member_rows.keep_mirrors(set_id, generation, capture_ids)
     filed = {each.id: member_of(each) for each in reading.whole(capture_ids).values()}
-    store.keep_members(set_id, generation, list(filed.values()))
+    member_rows.keep_members(set_id, generation, list(filed.values()))
     looked = table.get_many(
-        [*map(reading.wanted, capture_ids), *store.mirrors(set_id, generation, capture_ids)], consistent=True
+        [
+            *map(reading.wanted, capture_ids),
+            *member_rows.mirrors(set_id, generation, capture_ids),
+            *map(findings.wanted, capture_ids),
+        ],
+        consistent=True,
     )
     present = {each.id: each for each in reading.among(looked, capture_ids)}
     there = {each: present[each] for each in present if fits is None or fits(frame_of(present[each]))}
     kept = 0
     for each in capture_ids:
         if keys.member_mirror(each, set_id, generation) not in looked:
-            store.drop_members(set_id, generation, [each])
+            member_rows.drop_members(set_id, generation, [each])
         elif each not in there:
-            store.drop(set_id, generation, [each])
+            member_rows.drop(set_id, generation, [each])
         else:
             kept += 1
             if member_of(there[each]) != filed.get(each):
-                store.refile(set_id, generation, member_of(there[each]))
+                member_rows.refile(set_id, generation, member_of(there[each]))
+            told = findings.among(looked, each)
+            if told[1]:
+                member_rows.note_findings(set_id, generation, each, *told)
     return kept
 
 
-def refile(capture_ids: Iterable[str]) -> None:
-    """Files captures that have changed anew, in all sets they are in; takes those out that have gone. One
-    request for each, and for one that is in any set one more, and one for each of these."""
-    for capture_id in capture_ids:
-        found = store.sets_of(capture_id)
-        if not found:
+def refile(capture_id: str, told: tuple[Findings | None, int], *, moved: bool) -> None:
+    """Tells the sets a capture is in of what was found on it, with the version of that; and, if it has moved
+    in time, where it stands, or that it has gone. One request, and one or two for each set; one more if it
+    has moved.
+
+    To be called when the findings are written: whoever files the capture meanwhile sees them, or is seen.
+    """
+    found = member_rows.sets_of(capture_id)
+    if not found:
+        return
+    capture = reading.whole([capture_id]).get(capture_id) if moved else None
+    for set_id, generation in found:
+        if moved and capture is None:
+            member_rows.drop(set_id, generation, [capture_id])
             continue
-        capture = reading.whole([capture_id]).get(capture_id)
-        for set_id, generation in found:
-            if capture is None:
-                store.drop(set_id, generation, [capture_id])
-            else:
-                store.refile(set_id, generation, member_of(capture))
+        if capture:
+            member_rows.refile(set_id, generation, member_of(capture))
+        member_rows.note_findings(set_id, generation, capture_id, *told)
+
+
+def retell(capture_id: str) -> None:
+    """Tells the sets a capture is in how it stands by now, whatever they have been told. Five requests, and
+    two for each set."""
+    looked = table.get_many([findings.wanted(capture_id)], consistent=True)
+    refile(capture_id, findings.among(looked, capture_id), moved=True)
 
 
 def follow(project_id: str, capture_ids: Sequence[str]) -> None:
@@ -151,7 +175,7 @@ def follow(project_id: str, capture_ids: Sequence[str]) -> None:
         outside = [each for each in capture_ids if each not in inside]
         for generation in found.generations:
             file(found.id, generation, inside, fits)
-            store.drop(found.id, generation, outside)
+            member_rows.drop(found.id, generation, outside)
         _forsake(found, inside)
 
 
@@ -161,11 +185,11 @@ def _forsake(found: CaptureSet, capture_ids: Sequence[str]) -> None:
     kept = present.generations if present and not present.leaving else ()
     for generation in found.generations:
         if generation not in kept:
-            store.drop(found.id, generation, capture_ids)
+            member_rows.drop(found.id, generation, capture_ids)
 
 
-def frame_of(capture: Capture, session_id: str | None = None) -> Frame:
-    """A capture as sampling sees it."""
+def frame_of(capture: Capture, session_id: str | None = None, *, has_detections: bool = False) -> Frame:
+    """A capture as sampling sees it. Whether it has detections is known only where a method asks for it."""
     return Frame(
         capture_id=capture.id,
         deployment_id=capture.deployment_id,
@@ -173,7 +197,7 @@ def frame_of(capture: Capture, session_id: str | None = None) -> Frame:
         timestamp=capture.timestamp,
         millisecond=capture.millisecond,
         size=capture.facts.size,
-        has_detections=False,  # nobody detects anything yet
+        has_detections=has_detections,
     )
 
 

@@ -18,7 +18,10 @@ from chalicelib.captures.schemas import (
 )
 from chalicelib.captures.timeline import Order, Span
 from chalicelib.captures.wall_clock import AHEAD
+from chalicelib.deployments.rules import Deployment
 from chalicelib.errors import Invalid
+from chalicelib.findings import reading as findings
+from chalicelib.findings.rules import NEVER, Looked
 from chalicelib.http import paging
 from chalicelib.http.routing import Answer, Ask, Route, redirect
 from chalicelib.sessions import reading as sessions
@@ -52,7 +55,8 @@ def announce(ask: Ask) -> Answer:
 
 def listed(ask: Ask) -> dict[str, object]:
     """GET: captures of a project, a set (`collections=`), a deployment or an `event=` by time, undated
-    ones last in either direction; or only those `undated=true`, `state=unreadable` or `duplicate=true`."""
+    ones last in either direction; or only those `undated=true`, `state=unreadable` or `duplicate=true`. One
+    request more than `listing` tells: for what was found on them."""
     project_id = ids.check("project", ask.required("project_id"))
     only = _only(ask)
     after = paging.cursor_of(ask, _NOTED if only in ("unreadable", "duplicate") else _CURSOR)
@@ -65,8 +69,19 @@ def listed(ask: Ask) -> dict[str, object]:
         found = listing.of_deployment(ask.principal, project_id, deployment_id, turn)
     else:
         found = listing.of_project(ask.principal, project_id, turn)
+    homes = found.deployments
+    filters = {each: homes[each].inherited.filters for each in homes}
+    looked = findings.looked(
+        {each.id: filters[each.deployment_id] for each in found.captures if each.deployment_id in filters}
+    )
     results = [
-        CaptureAnswer.of(each, found.deployments.get(each.deployment_id), found.sessions.get(each.id), ask)
+        CaptureAnswer.of(
+            each,
+            homes.get(each.deployment_id),
+            found.sessions.get(each.id),
+            ask,
+            looked.get(each.id, NEVER),
+        )
         for each in found.captures
     ]
     return paging.page(ask, "/captures", results, found.count, found.position)
@@ -80,12 +95,16 @@ def _plain(ask: Ask, turn: Turn) -> Turn:
 
 
 def detail(ask: Ask) -> CaptureDetail:
-    """GET: one capture, with its place in its session. Five requests, six in a session of thousands."""
+    """GET: one capture, with its place in its session. Six requests, seven in a session of thousands."""
     capture, deployment = seen(ask)
     session = sessions.around(capture)
     stretch = session.stretch if session else None
     place = _place(capture, session) if session else Place()
-    return CaptureDetail.with_place(capture, deployment, stretch, ask, place)
+    return CaptureDetail.with_place(capture, deployment, stretch, ask, place, _looked(capture, deployment))
+
+
+def _looked(capture: Capture, deployment: Deployment) -> Looked:
+    return findings.looked({capture.id: deployment.inherited.filters}).get(capture.id, NEVER)
 
 
 def original(ask: Ask) -> Answer:
@@ -105,7 +124,7 @@ def change(ask: Ask) -> CaptureAnswer:
     if body.timestamp and body.timestamp > clock.now().replace(tzinfo=None) + AHEAD:
         raise Invalid("The timestamp lies in the future.", {"timestamp": "in the future"})
     deployment, capture = service.date(capture_id, body.timestamp)
-    return CaptureAnswer.of(capture, deployment, None, ask)
+    return CaptureAnswer.of(capture, deployment, None, ask, _looked(capture, deployment))
 
 
 def _place(capture: Capture, session: Session) -> Place:

@@ -10,6 +10,8 @@ from chalicelib.captures import originals
 from chalicelib.captures.rules import Capture
 from chalicelib.captures.wall_clock import EARLIEST_YEAR
 from chalicelib.deployments.rules import Deployment
+from chalicelib.findings.rules import NEVER, Looked
+from chalicelib.http.counted import FoundOfCapture
 from chalicelib.http.fields import Body
 from chalicelib.http.routing import Ask
 from chalicelib.sessions.grouping import Stretch
@@ -80,7 +82,7 @@ class EventOfCapture(BaseModel):
         return cls(id=session.id, name=label, date_label=label, details=ask.url(f"/events/{session.id}"))
 
 
-class CaptureAnswer(BaseModel):
+class CaptureAnswer(FoundOfCapture):
     """A capture in a list. Sizes in pixels of the displayed frame; `size` in bytes."""
 
     id: str
@@ -111,15 +113,21 @@ class CaptureAnswer(BaseModel):
     sha256: str | None
     last_modified: datetime
     missing_since: datetime | None
-    detections_count: int
+    processed: bool
+    processed_by: list[str]
     thumbnails: dict[str, str]
 
     @classmethod
     def of(
-        cls, capture: Capture, deployment: Deployment | None, session: Stretch | None, ask: Ask
+        cls,
+        capture: Capture,
+        deployment: Deployment | None,
+        session: Stretch | None,
+        ask: Ask,
+        looked: Looked = NEVER,
     ) -> "CaptureAnswer":
         """How a capture is answered."""
-        return cls(**_fields(capture, deployment, session, ask))
+        return cls(**_fields(capture, deployment, session, ask, looked))
 
 
 class OriginOfCapture(BaseModel):
@@ -150,11 +158,12 @@ class CaptureDetail(CaptureAnswer):
         session: Stretch | None,
         ask: Ask,
         place: "Place",
+        looked: Looked,
     ) -> "CaptureDetail":
         """How a capture is answered by itself."""
         origin = capture.origin
         return cls(
-            **_fields(capture, deployment, session, ask),
+            **_fields(capture, deployment, session, ask, looked),
             origin=OriginOfCapture(**asdict(origin)) if ask.principal.is_admin else None,
             event_prev_capture_id=place.previous_id,
             event_next_capture_id=place.next_id,
@@ -173,7 +182,7 @@ class Place(BaseModel):
 
 
 def _fields(
-    capture: Capture, deployment: Deployment | None, session: Stretch | None, ask: Ask
+    capture: Capture, deployment: Deployment | None, session: Stretch | None, ask: Ask, looked: Looked
 ) -> dict[str, Any]:
     facts = capture.facts
     return {
@@ -211,7 +220,9 @@ def _fields(
         "sha256": facts.sha256,
         "last_modified": facts.last_modified,
         "missing_since": facts.missing_since,
-        "detections_count": 0,
+        **looked.found.told("capture"),
+        "processed": looked.processed,
+        "processed_by": list(looked.algorithms),
         "thumbnails": thumbnails.urls(
             capture.thumbnails,
             facts.version,

@@ -32,6 +32,7 @@ class CaptureRow(Row):
     attempts: MapAttribute[str, Any] = MapAttribute(null=True)
     origin: MapAttribute[str, Any] = MapAttribute(null=True)
     stamp = UnicodeAttribute(null=True)
+    bytes = NumberAttribute(null=True)
     expires = NumberAttribute(null=True)
 
 
@@ -178,6 +179,7 @@ def row_of(capture: Capture) -> CaptureRow:
         attempts={label: _plain_attempt(one) for label, one in capture.attempts.items()},
         origin=_without_none(asdict(capture.origin)) or None,
         stamp=capture.stamp or None,
+        bytes=capture.facts.size,
     )
 
 

@@ -17,6 +17,9 @@ from chalicelib.ids import deployment_of
 
 Order = Literal["timestamp", "-timestamp"]
 
+Taken = tuple[datetime, str]
+"""When a capture was taken, and its id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -32,10 +35,15 @@ class Span:
     hidden: bool = False
 
 
-def taken(
+def taken(deployment_id: str) -> Iterator[Taken]:
+    """A deployment's dated captures, ascending, read consistently. Requests as `sized`."""
+    return (each[:2] for each in sized(deployment_id))
+
+
+def sized(
     deployment_id: str, start: datetime | None = None, expected_end: datetime | None = None
-) -> Iterator[tuple[datetime, str]]:
-    """Timestamp and id of a deployment's dated captures from `start` on, ascending, read consistently.
+) -> Iterator[tuple[datetime, str, int]]:
+    """A deployment's dated captures from `start` on, with their bytes, ascending, read consistently.
 
     Streams: one request per megabyte of keys, some thousands of captures. `expected_end` is where the
     reader expects to stop: nothing past it is read unless the reader goes on.
@@ -49,22 +57,23 @@ def taken(
     yield from _taken(deployment_id, lower, end)
 
 
-def taken_between(deployment_id: str, start: datetime, end: datetime) -> Iterator[tuple[datetime, str]]:
-    """Timestamp and id of the captures taken from `start` to `end`, both inclusive, ascending. As `taken`."""
-    return _taken(deployment_id, keys.captures_from(start), keys.captures_until(end))
+def taken_between(deployment_id: str, start: datetime, end: datetime) -> Iterator[Taken]:
+    """The captures taken from `start` to `end`, both inclusive, ascending. Requests as `sized`."""
+    lower, upper = keys.captures_from(start), keys.captures_until(end)
+    return (each[:2] for each in _taken(deployment_id, lower, upper))
 
 
 _PAGE = 10_000
 
 
-def _taken(deployment_id: str, lower: str, upper: str) -> Iterator[tuple[datetime, str]]:
+def _taken(deployment_id: str, lower: str, upper: str) -> Iterator[tuple[datetime, str, int]]:
     within = CaptureRow.at.between(lower, upper)
     pk = keys.deployment(deployment_id)[0]
     # A megabyte ends a page before this does; but without it an engine may gather all that is left each time.
     for row in table.query(CaptureRow, pk, within, index=keys.TIMELINE, consistent=True, page=_PAGE):
         timestamp, _ = keys.time_of_capture(row.at)
         if timestamp is not None:
-            yield timestamp, row.sk.removeprefix(keys.CAPTURES)
+            yield timestamp, row.sk.removeprefix(keys.CAPTURES), int(row.bytes or 0)
 
 
 def dated_count(deployment_id: str) -> int:
@@ -75,14 +84,14 @@ def dated_count(deployment_id: str) -> int:
     return CaptureRow.count(pk, within, index_name=keys.TIMELINE, consistent_read=True)
 
 
-def undated_count(deployment_id: str, segment: str) -> int:
-    """How many undated captures have an id whose own part begins with `segment`."""
-    return CaptureRow.count(
-        keys.deployment(deployment_id)[0],
-        CaptureRow.at.startswith(keys.undated_from(deployment_id, segment)),
-        index_name=keys.TIMELINE,
-        consistent_read=True,
-    )
+def undated(deployment_id: str, segment: str) -> tuple[int, int]:
+    """How many undated captures have an id whose own part begins with `segment`, and how many bytes. One
+    request per megabyte of keys."""
+    within = CaptureRow.at.startswith(keys.undated_from(deployment_id, segment))
+    pk = keys.deployment(deployment_id)[0]
+    rows = table.query(CaptureRow, pk, within, index=keys.TIMELINE, consistent=True, page=_PAGE)
+    sizes = [int(row.bytes or 0) for row in rows]
+    return len(sizes), sum(sizes)
 
 
 def page(span: Span, order: Order, limit: int, after: str | None = None) -> list[Capture]:

@@ -28,6 +28,7 @@ def set_inherited(write: TransactWrite, deployment_id: str, inherited: Inherited
             table.put_or_drop(DeploymentRow.inherited_max_duration_seconds, inherited.rule.cap_seconds),
             table.put_or_drop(DeploymentRow.inherited_cut_time, inherited.rule.cut_time),
             DeploymentRow.duplicates.set(inherited.duplicates),
+            DeploymentRow.inherited_filters.set(inherited.filters.text()),
         ],
         condition=DeploymentRow.pk.exists(),
     )

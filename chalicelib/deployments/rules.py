@@ -5,6 +5,7 @@ from datetime import datetime
 
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.counts import NONE, Counts
+from chalicelib.findings.rules import USUAL, Filters
 from chalicelib.projects.rules import Duplicates
 from chalicelib.sessions.rules import NOTHING_SET, Rule, RuleSettings, rule_of
 
@@ -17,6 +18,7 @@ class Inherited:
     draft: bool = False
     rule: RuleSettings = NOTHING_SET
     duplicates: Duplicates = "flag"
+    filters: Filters = USUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from datetime import datetime
 
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment
+from chalicelib.http.counted import Counted, counted
 from chalicelib.http.fields import (
     Body,
     CapSeconds,
     Change,
     ClockOffset,
-    Counted,
     CutTime,
     Description,
     GapSeconds,
@@ -18,7 +18,6 @@ from chalicelib.http.fields import (
     Name,
     TimestampSources,
     TimeZone,
-    counted,
 )
 from chalicelib.http.routing import Ask
 from chalicelib.sources.fields import Path, Pattern

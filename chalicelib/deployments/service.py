@@ -24,7 +24,7 @@ def make(project: Project, deployment: Deployment) -> Deployment:
     the project mends the copy. Raises Invalid if the data source is none of this project.
     """
     _check_source(deployment)
-    inherited = Inherited(project.draft, project.rule_settings, project.duplicates)
+    inherited = Inherited(project.draft, project.rule_settings, project.duplicates, project.filters)
     deployment = replace(deployment, inherited=inherited)
 
     def write_all() -> None:

@@ -15,6 +15,7 @@ from chalicelib.aws.table import Instant
 from chalicelib.captures.timestamps import SOURCES
 from chalicelib.deployments.rules import Deployment, Inherited
 from chalicelib.errors import Conflict
+from chalicelib.findings.rules import Filters
 from chalicelib.sessions.rules import RuleSettings
 
 
@@ -44,6 +45,7 @@ class DeploymentRow(SettledRow, CountedRow, RuledRow):
     inherited_max_duration_seconds = NumberAttribute(null=True)
     inherited_cut_time = UnicodeAttribute(null=True)
     duplicates = UnicodeAttribute(default="flag")
+    inherited_filters = UnicodeAttribute(null=True)
     created_at = Instant()
     updated_at = Instant()
 
@@ -73,6 +75,7 @@ def add(write: TransactWrite, deployment: Deployment) -> None:
             inherited_max_duration_seconds=deployment.inherited.rule.cap_seconds,
             inherited_cut_time=deployment.inherited.rule.cut_time,
             duplicates=deployment.inherited.duplicates,
+            inherited_filters=deployment.inherited.filters.text(),
             created_at=deployment.created_at,
             updated_at=deployment.updated_at,
         ),
@@ -181,7 +184,12 @@ def deployment_of(row: Any) -> Deployment:
         data_source_total_files=int(row.data_source_total_files or 0),
         data_source_total_size=int(row.data_source_total_size or 0),
         data_source_last_checked=row.data_source_last_checked,
-        inherited=Inherited(bool(row.draft), _inherited_rule(row), row.duplicates or "flag"),
+        inherited=Inherited(
+            bool(row.draft),
+            _inherited_rule(row),
+            row.duplicates or "flag",
+            Filters.of(row.inherited_filters),
+        ),
         counts=counts_of(row),
     )
 

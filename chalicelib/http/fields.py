@@ -2,7 +2,6 @@
 
 import unicodedata
 from dataclasses import replace
-from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, TypeVar
 from zoneinfo import available_timezones
@@ -18,7 +17,6 @@ from pydantic import (
 )
 
 from chalicelib.captures.timestamps import SOURCES
-from chalicelib.counts import Counts
 from chalicelib.http.durations import cut_time, seconds, seconds_or_off
 from chalicelib.sessions.rules import LONGEST
 
@@ -76,27 +74,6 @@ class Body(BaseModel):
     """What is sent. A field nobody knows is refused: it is more likely misspelt than meant."""
 
     model_config = ConfigDict(extra="forbid")
-
-
-class Counted(BaseModel):
-    """The counts of an answer. A session is an event here, as in all of the API's paths and fields."""
-
-    captures_count: int
-    undated_count: int
-    events_count: int
-    first_capture_timestamp: datetime | None
-    last_capture_timestamp: datetime | None
-
-
-def counted(counts: Counts) -> dict[str, Any]:
-    """Counts as `Counted` answers them."""
-    return {
-        "captures_count": counts.captures_count,
-        "undated_count": counts.undated_count,
-        "events_count": counts.sessions_count,
-        "first_capture_timestamp": counts.first_timestamp,
-        "last_capture_timestamp": counts.last_timestamp,
-    }
 
 
 class Change(Body):

@@ -9,10 +9,12 @@ from chalicelib.captures import routes as captures
 from chalicelib.captures import thumbnail_job_routes as thumbnail_jobs
 from chalicelib.captures import thumbnail_routes as thumbnails
 from chalicelib.deployments import routes as deployments
+from chalicelib.detections import routes as detections
 from chalicelib.failures import routes as failures
 from chalicelib.ingest import again_routes as again
 from chalicelib.ingest import routes as ingest
 from chalicelib.jobs import routes as jobs
+from chalicelib.occurrences import routes as occurrences
 from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
 from chalicelib.settling import routes as settling
@@ -32,6 +34,8 @@ ROUTES = (
     *thumbnails.ROUTES,
     *thumbnail_jobs.ROUTES,
     *clock.ROUTES,
+    *detections.ROUTES,
+    *occurrences.ROUTES,
     *sessions.ROUTES,
     *settling.ROUTES,
     *auditing.ROUTES,

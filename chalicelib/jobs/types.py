@@ -10,8 +10,9 @@ from typing import Any
 
 from chalicelib.auditing import job as auditing
 from chalicelib.aws import clock, queues
-from chalicelib.capture_sets import populating
+from chalicelib.capture_sets import clearing, populating
 from chalicelib.captures import clock_shift, copies, regeneration, sweeping
+from chalicelib.detections import importing
 from chalicelib.ingest import again
 from chalicelib.jobs.job_type import JobType
 from chalicelib.jobs.service import Jobs
@@ -31,8 +32,9 @@ TYPES: Mapping[str, JobType[Any]] = {
         regrouping.REGROUP,
         syncing.SYNC,
         populating.POPULATE,
-        populating.DELETE,
+        clearing.DELETE,
         auditing.AUDIT,
+        importing.SAVE,
     )
 }
 

@@ -4,7 +4,8 @@ import re
 
 from chalicelib import ids
 from chalicelib.aws import clock
-from chalicelib.errors import LeaseLost
+from chalicelib.errors import Invalid, LeaseLost
+from chalicelib.findings.rules import Filters
 from chalicelib.http import paging
 from chalicelib.http.routing import Ask, Route
 from chalicelib.jobs.service import Start
@@ -12,6 +13,7 @@ from chalicelib.jobs.types import jobs
 from chalicelib.projects import service, store
 from chalicelib.projects.rules import Project
 from chalicelib.projects.schemas import ProjectAnswer, ProjectChange, ProjectMake
+from chalicelib.taxa import reading as taxa
 
 _CURSOR = re.compile(r"(PUBLIC|DRAFT)#.{0,400}#p[a-z2-7]{10}", re.DOTALL)
 
@@ -19,8 +21,8 @@ _CURSOR = re.compile(r"(PUBLIC|DRAFT)#.{0,400}#p[a-z2-7]{10}", re.DOTALL)
 def make(ask: Ask) -> ProjectAnswer:
     """POST: makes a project."""
     body: ProjectMake = ask.body
-    now = clock.now()
-    project = Project(id=ids.new_project_id(), created_at=now, updated_at=now, **body.model_dump())
+    project = body.project(ids.new_project_id(), clock.now())
+    _check_taxa(project.filters)
     return ProjectAnswer.of(service.make(project), ask)
 
 
@@ -42,13 +44,27 @@ def change(ask: Ask) -> ProjectAnswer:
     """PATCH: changes what is sent and nothing else."""
     body: ProjectChange = ask.body
     project = seen(ask, ask.path["project_id"])
+    wanted = body.applied_to(project)
+    if wanted.filters != project.filters:
+        _check_taxa(wanted.filters)
     try:
-        changed = service.change(body.applied_to(project), project.updated_at, clock.now())
+        changed = service.change(wanted, project.updated_at, clock.now())
     except LeaseLost:  # it is written, and changed again already
         _apply_duplicates(ask, project.id)
         raise
     _apply_duplicates(ask, project.id)
     return ProjectAnswer.of(changed, ask)
+
+
+def _check_taxa(filters: Filters) -> None:
+    """Raises Invalid for a taxon that is not there. One request per hundred taxa, if any are named."""
+    for field, wanted in (("include", filters.include), ("exclude", filters.exclude)):
+        missing = sorted(set(wanted) - set(taxa.whole(wanted))) if wanted else []
+        if missing:
+            raise Invalid(
+                f"There is no taxon with the id {missing[0]!r}.",
+                {f"default_filters_{field}_taxa": f"{missing[0]} is not there"},
+            )
 
 
 def _apply_duplicates(ask: Ask, project_id: str) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Literal
 
 from chalicelib.counts import NONE, Counts
+from chalicelib.findings.rules import USUAL, Filters
 from chalicelib.sessions.rules import RuleSettings
 
 Duplicates = Literal["flag", "hide", "keep"]
@@ -16,6 +17,7 @@ class Project:
 
     `duplicates` is what becomes of photographs whose very bytes are in the project already under another
     name: they say so ("flag"), are in no session and no count either ("hide"), or are as any other ("keep").
+    What `filters` leave out is in no list and no count, unless expressly asked for.
     """
 
     id: str
@@ -28,6 +30,7 @@ class Project:
     session_max_duration_seconds: int | None = None
     session_cut_time: str | None = None
     duplicates: Duplicates = "flag"
+    filters: Filters = USUAL
     deployments_count: int = 0
     counts: Counts = NONE
 

@@ -1,5 +1,6 @@
 """The verbs of projects: make, change, count."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,6 +10,7 @@ from chalicelib.counts import Counts, total
 from chalicelib.deployments import inheritance
 from chalicelib.deployments.rules import Inherited
 from chalicelib.errors import LeaseLost, NotFound
+from chalicelib.findings import reading as findings
 from chalicelib.projects import store, tallies
 from chalicelib.projects.rules import Project
 
@@ -42,7 +44,7 @@ def spread(project: Project, parts: list[tallies.Tally]) -> None:
 
     Raises LeaseLost if the project has changed again: whoever changed it spreads that.
     """
-    inherited = Inherited(project.draft, project.rule_settings, project.duplicates)
+    inherited = Inherited(project.draft, project.rule_settings, project.duplicates, project.filters)
     for part in parts:
         if part.inherited != inherited:
             _hand_down(project, part.deployment_id, inherited)
@@ -59,6 +61,14 @@ def _hand_down(project: Project, deployment_id: str, inherited: Inherited) -> No
         raise LeaseLost(f"The project {project.id} has changed meanwhile.")
 
 
+def follow_taxonomy(now: datetime) -> None:
+    """Has all projects counted anew whose default filters name taxa, as what stands below these is no longer
+    the same. Two requests per hundred projects, and one for each of them."""
+    for each in table.walked(lambda limit, after: store.listed(limit, after, drafts=True)):
+        if each.filters.by_taxa:
+            store.note_taxonomy(each, table.instant(now))
+
+
 def take_lease(project_id: str, clock: lease.Clock) -> ProjectLease | None:
     """The lease on a project's counts, if nobody has it."""
     return lease.take(store.ProjectRow, keys.project(project_id), clock)
@@ -72,12 +82,46 @@ def settle(held: ProjectLease) -> bool:
     """
     project = store.project_of(held.row)
     parts = tallies.tallies_of(project.id)
-    counts = total(part.counts for part in parts)
+    # How many taxa there are is no sum: they are counted one by one.
+    counts = replace(total(part.counts for part in parts), taxa_count=project.counts.taxa_count)
     differs = (counts, len(parts)) != (project.counts, project.deployments_count)
     if differs:
         _write(held, counts, len(parts))
     spread(project, parts)
     return differs
+
+
+def settle_taxa(held: ProjectLease, taxa: Sequence[str]) -> bool:
+    """Recounts some taxa of a project from what its deployments add, and with them how many there are;
+    returns whether anything differed. One request for each, one per eighty, and a transaction per eighty.
+
+    Raises LeaseLost if another has taken over.
+    """
+    project_id, proven = store.project_of(held.row).id, False
+    for at in range(0, len(taxa), findings.ROOM):
+        proven = _settle_taxa(held, project_id, taxa[at : at + findings.ROOM])
+    return proven
+
+
+def _settle_taxa(held: ProjectLease, project_id: str, taxa: Sequence[str]) -> bool:
+    pk = keys.project(project_id)[0]
+    wanted = {keys.taxon_count(pk, each): findings.of_stations(project_id, each) for each in taxa}
+    counts = findings.TaxonCounts.of(wanted)
+    if not counts.differ:
+        return False
+    row = store.ProjectRow
+    taxa_count = store.project_of(held.row).counts.taxa_count + counts.more
+    actions = [row.taxa_count.set(taxa_count), *lease.settling(held)]
+
+    def write_all() -> None:
+        with table.transaction() as write:
+            write.update(row(*keys.project(project_id)), actions=actions, condition=lease.as_settled(held))
+            counts.write(write)
+
+    if not table.accepted(write_all):
+        raise LeaseLost(f"Another worker is settling {pk} by now.")
+    held.row.settled, held.row.taxa_count = lease.writes(held) + 1, taxa_count
+    return True
 
 
 def _write(held: ProjectLease, counts: Counts, deployments_count: int) -> None:

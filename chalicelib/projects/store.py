@@ -1,5 +1,6 @@
 """Projects in the table."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -9,20 +10,22 @@ from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, ruled, table
 from chalicelib.aws.counted import CountedRow, counts_of
-from chalicelib.aws.lease import LeasedRow
+from chalicelib.aws.lease import SettledRow
 from chalicelib.aws.ruled import RuledRow
 from chalicelib.aws.table import Instant
 from chalicelib.errors import Conflict
+from chalicelib.findings.rules import Filters
 from chalicelib.projects.rules import Project
 
 
-class ProjectRow(LeasedRow, CountedRow, RuledRow):
+class ProjectRow(SettledRow, CountedRow, RuledRow):
     """A project, its counts, and the lease of who counts."""
 
     name = UnicodeAttribute()
     description = UnicodeAttribute(null=True)
     draft = BooleanAttribute(default=False)
     duplicates = UnicodeAttribute(default="flag")
+    filters = UnicodeAttribute(null=True)
     created_at = Instant()
     updated_at = Instant()
     deployments_count = NumberAttribute(default=0)
@@ -39,6 +42,7 @@ def add(project: Project) -> None:
         draft=project.draft,
         **ruled.values_of(project.rule_settings),
         duplicates=project.duplicates,
+        filters=project.filters.text(),
         created_at=project.created_at,
         updated_at=project.updated_at,
     ).save(ProjectRow.pk.does_not_exist())
@@ -63,11 +67,21 @@ def update(project: Project, seen_at: datetime) -> Project:
         ProjectRow.draft.set(project.draft),
         *ruled.setting(ProjectRow, project.rule_settings),
         ProjectRow.duplicates.set(project.duplicates),
+        ProjectRow.filters.set(project.filters.text()),
         ProjectRow.updated_at.set(project.updated_at),
     ]
     if not table.accepted(lambda: row.update(actions=actions, condition=ProjectRow.updated_at == seen_at)):
         raise Conflict("Someone else has changed the project meanwhile; look at it again.")
     return project_of(row)
+
+
+def note_taxonomy(project: Project, taxonomy: str) -> None:
+    """Notes with a project's filters since when the taxonomy is as it is, unless they have changed: who
+    changed them counts anew anyway. One request."""
+    row, after = ProjectRow(*keys.project(project.id)), replace(project.filters, taxonomy=taxonomy)
+    same = ProjectRow.filters == project.filters.text()
+    actions: list[Action] = [ProjectRow.filters.set(after.text())]
+    table.accepted(lambda: row.update(actions=actions, condition=same))
 
 
 def unchanged(write: TransactWrite, project: Project) -> None:
@@ -112,6 +126,7 @@ def project_of(row: Any) -> Project:
         session_max_duration_seconds=table.integer(row.session_max_duration_seconds),
         session_cut_time=row.session_cut_time,
         duplicates=row.duplicates or "flag",
+        filters=Filters.of(row.filters),
         deployments_count=int(row.deployments_count or 0),
         counts=counts_of(row),
     )

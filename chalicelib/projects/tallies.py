@@ -15,6 +15,7 @@ from chalicelib.aws.counted import CountedRow, counts_of, setting
 from chalicelib.aws.ruled import RuledRow
 from chalicelib.counts import Counts
 from chalicelib.deployments.rules import Inherited
+from chalicelib.findings.rules import Filters
 
 
 class TallyRow(CountedRow, RuledRow):
@@ -22,6 +23,7 @@ class TallyRow(CountedRow, RuledRow):
 
     draft = BooleanAttribute(default=False)
     duplicates = UnicodeAttribute(default="flag")
+    filters = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def tally_of(project_id: str, deployment_id: str) -> Counts | None:
 
 
 def _inherited(row: Any) -> Inherited:
-    return Inherited(bool(row.draft), ruled.settings_of(row), row.duplicates or "flag")
+    rule, filters = ruled.settings_of(row), Filters.of(row.filters)
+    return Inherited(bool(row.draft), rule, row.duplicates or "flag", filters)
 
 
 def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: Inherited) -> None:
@@ -59,6 +62,7 @@ def add(write: TransactWrite, project_id: str, deployment_id: str, inherited: In
             draft=inherited.draft,
             **ruled.values_of(inherited.rule),
             duplicates=inherited.duplicates,
+            filters=inherited.filters.text(),
         )
     )
 
@@ -76,5 +80,6 @@ def set_inherited(write: TransactWrite, project_id: str, deployment_id: str, inh
             TallyRow.draft.set(inherited.draft),
             *ruled.setting(TallyRow, inherited.rule),
             TallyRow.duplicates.set(inherited.duplicates),
+            TallyRow.filters.set(inherited.filters.text()),
         ],
     )

@@ -18,12 +18,18 @@ class Slot:
     start: datetime
     end: datetime
     captures_count: int = 0
+    detections_count: int = 0
     first_capture_id: str | None = None
 
 
-def slots(session: Stretch, resolution: timedelta, captures: Iterable[Taken]) -> list[Slot]:
+def slots(
+    session: Stretch,
+    resolution: timedelta,
+    captures: Iterable[Taken],
+    detections: Iterable[tuple[datetime, int]] = (),
+) -> list[Slot]:
     """The captures of a session by intervals of `resolution`, from the full minute it begins in to its end,
-    empty ones too.
+    empty ones too; and how many `detections` were made on those that were taken at a time.
 
     Raises Invalid, which names a resolution that fits, if there would be too many intervals.
     """
@@ -38,4 +44,7 @@ def slots(session: Stretch, resolution: timedelta, captures: Iterable[Taken]) ->
         slot = found[int((timestamp - first) / resolution)]
         slot.captures_count += 1
         slot.first_capture_id = slot.first_capture_id or capture_id
+    for timestamp, count in detections:
+        if session.start <= timestamp <= session.end:
+            found[int((timestamp - first) / resolution)].detections_count += count
     return found

@@ -6,10 +6,11 @@ intervals of today's rule, beside the sessions that stand; `plan` decides which 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from chalicelib.findings.rules import NOTHING, Found
 from chalicelib.sessions.rules import Rule
 
 Taken = tuple[datetime, str]
@@ -48,7 +49,7 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session as it stands in the table."""
+    """A session as it stands in the table. `found` is what was found on its captures and counts."""
 
     id: str
     start: datetime
@@ -56,11 +57,20 @@ class Session:
     captures_count: int
     first_capture_id: str
     example_capture_id: str
+    found: Found = NOTHING
 
     @property
     def stretch(self) -> Stretch:
         """From when until when it lasts."""
         return Stretch(self.id, self.start, self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Undated:
+    """What some undated captures come to, which are in no session."""
+
+    count: int = 0
+    found: Found = NOTHING
 
 
 @dataclass(slots=True)
@@ -146,9 +156,10 @@ def sweep(
     return window
 
 
-def plan(window: Window, new_id: Callable[[], str]) -> Plan:
+def plan(window: Window, new_id: Callable[[], str], found: Sequence[Found] = ()) -> Plan:
     """Gives each interval an id: of the session with which it shares most captures (the earlier one of
     equals), each id at most once; a new one where none is left. Sessions without an interval are deleted.
+    `found` is what was found in each interval; nothing, where it is not given.
     """
     ids = _ids(window)
     sessions = [
@@ -159,6 +170,7 @@ def plan(window: Window, new_id: Callable[[], str]) -> Plan:
             interval.captures_count,
             interval.first_capture_id,
             interval.example_capture_id,
+            found[index] if found else NOTHING,
         )
         for index, interval in enumerate(window.intervals)
     ]

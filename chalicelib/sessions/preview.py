@@ -42,7 +42,11 @@ def preview(deployment: Deployment, rule: Rule, most: int = MOST) -> Preview:
     """What a regroup by `rule` would do. One request for each seven thousand captures, and those for the
     sessions that stand."""
     window = sweep(
-        timeline.taken(deployment.id), store.standing(deployment.id, None), rule, datetime.max, most
+        timeline.taken(deployment.id),
+        store.standing(deployment.id, None),
+        rule,
+        datetime.max,
+        most,
     )
     numbers = count(1)
     wanted = plan(window, lambda: f"new-{next(numbers)}")

@@ -7,7 +7,7 @@ from chalicelib.aws import keys, table
 from chalicelib.aws.table import Row
 from chalicelib.captures.rules import Capture
 from chalicelib.sessions import store
-from chalicelib.sessions.grouping import Session
+from chalicelib.sessions.grouping import Session, Undated
 
 
 def wanted(session_id: str) -> tuple[type[Row], keys.Key]:
@@ -36,10 +36,10 @@ def stored(deployment_id: str) -> Iterator[Session]:
     return map(store.session_of, table.query(store.SessionRow, pk, within, consistent=True))
 
 
-def undated_segments(deployment_id: str) -> dict[str, int]:
-    """The counts of a deployment's undated captures by segment, read consistently. One request."""
+def undated_segments(deployment_id: str) -> dict[str, Undated]:
+    """What a deployment's undated captures come to by segment, read consistently. One request."""
     pk, begin = keys.undated_segment(deployment_id, "")
     rows = table.query(
         store.UndatedSegmentRow, pk, store.UndatedSegmentRow.sk.startswith(begin), consistent=True
     )
-    return {row.sk.removeprefix(begin): int(row.undated_count) for row in rows}
+    return {row.sk.removeprefix(begin): store.undated_of(row) for row in rows}

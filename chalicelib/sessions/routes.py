@@ -16,7 +16,7 @@ from chalicelib.errors import Invalid, NotFound
 from chalicelib.http import paging
 from chalicelib.http.routing import Ask, Route
 from chalicelib.projects import reading as projects
-from chalicelib.sessions import reading, store
+from chalicelib.sessions import finding, reading, store
 from chalicelib.sessions.density import slots
 from chalicelib.sessions.grouping import Session
 from chalicelib.sessions.schemas import EventAnswer, SlotAnswer, TimelineAnswer
@@ -73,12 +73,13 @@ def detail(ask: Ask) -> EventAnswer:
 
 
 def density(ask: Ask) -> TimelineAnswer:
-    """GET: how densely the captures of a session lie, by intervals of `resolution_minutes`. One request, and
-    one for each seven thousand captures; writes nothing."""
+    """GET: how densely the captures of a session lie, and what was found on them, by intervals of
+    `resolution_minutes`. Two requests, and one for each seven thousand captures; writes nothing."""
     minutes = ask.number("resolution_minutes", 10, 1, 31 * 24 * 60)
     session, deployment = _seen(ask)
     captures = timeline.taken_between(deployment.id, session.start, session.end)
-    found = slots(session.stretch, timedelta(minutes=minutes), captures)
+    detections = finding.detections_between(deployment, session.start, session.end)
+    found = slots(session.stretch, timedelta(minutes=minutes), captures, detections)
     return TimelineAnswer(
         event_id=session.id, resolution_minutes=minutes, data=[SlotAnswer.of(each) for each in found]
     )

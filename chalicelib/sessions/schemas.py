@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from chalicelib.captures.rules import Capture
 from chalicelib.deployments.rules import Deployment
+from chalicelib.http.counted import FoundOfSession
 from chalicelib.http.routing import Ask
 from chalicelib.sessions.density import Slot
 from chalicelib.sessions.grouping import Session
@@ -49,7 +50,7 @@ class DeploymentOfEvent(BaseModel):
     details: str
 
 
-class EventAnswer(BaseModel):
+class EventAnswer(FoundOfSession):
     """A session. `night` is the date on which its night began, counted from noon to noon; `duration` in
     seconds."""
 
@@ -65,9 +66,6 @@ class EventAnswer(BaseModel):
     duration: int
     duration_label: str
     captures_count: int
-    detections_count: int
-    occurrences_count: int
-    taxa_count: int
     example_captures: list[ExampleCapture]
     first_capture: ExampleCapture | None
 
@@ -101,9 +99,7 @@ class EventAnswer(BaseModel):
             duration=int(duration.total_seconds()),
             duration_label=duration_label(duration),
             captures_count=session.captures_count,
-            detections_count=0,
-            occurrences_count=0,
-            taxa_count=0,
+            **session.found.told("session"),
             example_captures=[ExampleCapture.of(each, ask) for each in examples],
             first_capture=ExampleCapture.of(first, ask) if first else None,
         )
@@ -125,7 +121,7 @@ class SlotAnswer(BaseModel):
             start=slot.start,
             end=slot.end,
             captures_count=slot.captures_count,
-            detections_count=0,
+            detections_count=slot.detections_count,
             first_capture_id=slot.first_capture_id,
         )
 

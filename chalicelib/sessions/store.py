@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
 
-from pynamodb.attributes import NumberAttribute, UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, NumberAttribute, UnicodeAttribute
 from pynamodb.transactions import TransactWrite
 
 from chalicelib.aws import keys, table
 from chalicelib.aws.table import Moment, Row
 from chalicelib.errors import foreign_cursor
-from chalicelib.sessions.grouping import Session, Stretch
+from chalicelib.findings.rules import NOTHING, Found
+from chalicelib.sessions.grouping import Session, Stretch, Undated
 
 
 class SessionRow(Row):
@@ -22,12 +23,14 @@ class SessionRow(Row):
     captures_count = NumberAttribute()
     first_capture_id = UnicodeAttribute()
     example_capture_id = UnicodeAttribute()
+    found = JSONAttribute(null=True)
 
 
 class UndatedSegmentRow(Row):
-    """How many undated captures of a deployment have an id in one segment."""
+    """How many undated captures of a deployment have an id in one segment, and what was found on them."""
 
     undated_count = NumberAttribute()
+    found = JSONAttribute(null=True)
 
 
 def standing(deployment_id: str, start: datetime | None, page: int | None = None) -> Iterator[Session]:
@@ -64,25 +67,37 @@ def write(
                 captures_count=session.captures_count,
                 first_capture_id=session.first_capture_id,
                 example_capture_id=session.example_capture_id,
+                found=_plain(session.found),
             )
         )
     for session in delete:
         transaction.delete(SessionRow(*keys.session(session.id)))
 
 
-def undated_count(deployment_id: str, segment: str) -> int:
-    """The count of a segment, as it stands."""
+def undated(deployment_id: str, segment: str) -> Undated:
+    """What a segment comes to, as it stands."""
     row = table.get(UndatedSegmentRow, keys.undated_segment(deployment_id, segment), consistent=True)
-    return int(row.undated_count) if row else 0
+    return undated_of(row) if row else Undated()
 
 
-def write_undated_count(
-    transaction: TransactWrite, deployment_id: str, segment: str, undated_count: int
-) -> None:
-    """Writes the count of a segment, as a part of a transaction."""
+def write_undated(transaction: TransactWrite, deployment_id: str, segment: str, undated: Undated) -> None:
+    """Writes what a segment comes to, as a part of a transaction."""
     transaction.save(
-        UndatedSegmentRow(*keys.undated_segment(deployment_id, segment), undated_count=undated_count)
+        UndatedSegmentRow(
+            *keys.undated_segment(deployment_id, segment),
+            undated_count=undated.count,
+            found=_plain(undated.found),
+        )
     )
+
+
+def undated_of(row: Any) -> Undated:
+    """What the segment comes to that a row holds."""
+    return Undated(int(row.undated_count), Found.of(row.found))
+
+
+def _plain(found: Found) -> dict[str, dict[str, int]] | None:
+    return found.plain() if found != NOTHING else None
 
 
 def stretches_of_project(project_id: str, start: datetime, end: datetime) -> list[Stretch]:
@@ -154,6 +169,7 @@ def session_of(row: Any) -> Session:
         int(row.captures_count),
         row.first_capture_id,
         row.example_capture_id,
+        Found.of(row.found),
     )
 
 

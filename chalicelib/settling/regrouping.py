@@ -1,7 +1,8 @@
 """A type of job: regrouping the sessions of a deployment, or of all of a project's, where all is marked.
 
 Whoever changes a rule, or asks for it expressly, marks; the stream's handler starts the job, or the watch.
-The job settles until no mark is left, a budget's worth at a time, so that anyone can see it happen.
+The job settles until no mark is left, a budget's worth at a time, so that anyone can see it happen. Where the
+default filters of a project have changed, it counts the project's capture sets anew, too.
 """
 
 import time
@@ -98,8 +99,18 @@ class Regrouping:
                 report.progress(STAGE, max(0.99 * (1 - len(left) / cursor["total"]), 0.0))
             if left and (state == "busy" or time_is_up()):
                 return {**cursor, "left": left}
+        state = "done" if report.deployment_id else self._sets(report, time_is_up)
+        if state != "done":
+            return {**cursor, "left": left}
         _conclude(_deployments(report), report)
         return None
+
+    def _sets(self, report: Report, time_is_up: TimeIsUp) -> str:
+        settling, pauses = Settling(self.now), 0
+        while (state := settling.count_sets(report.project_id, time_is_up)) == "busy" and pauses < _PATIENCE:
+            pauses += 1
+            self.sleep(_PAUSE)
+        return state
 
     def _settle(self, deployment_id: str, report: Report, time_is_up: TimeIsUp) -> str:
         settling, pauses = Settling(self.now), 0

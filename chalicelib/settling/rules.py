@@ -1,8 +1,8 @@
 """What a change of the table leaves to be settled. Pure.
 
 A mark says which part of an owner's derived rows may be wrong: some hours of a day of a deployment, a
-segment of its undated captures, or all of it. Marks only ever ask for a recomputation, so one too many
-does no harm, and one that comes twice is one.
+segment of its undated captures, or all of it; a segment of a capture set; a taxon of a project. Marks only
+ever ask for a recomputation, so one too many does no harm, and one that comes twice is one.
 """
 
 from collections import defaultdict
@@ -11,10 +11,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from chalicelib.capture_sets.rules import segment_of
+from chalicelib.capture_sets.rules import is_counted, segment_of
 
 ALL = "ALL"
+SETS = "SETS"
+"""All capture sets of a project that were counted by other filters than it has by now."""
+RESULTS = "RESULTS"
+"""What was found on a capture."""
 _UNDATED = "UNDATED-"
+_TAXON = "TAXON#"
 _SEGMENT = 2  # characters of base32: at most 1,024 segments
 
 Image = Mapping[str, Any]
@@ -22,7 +27,7 @@ Image = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose derived rows: `kind` is DEPLOYMENT or PROJECT."""
+    """Whose derived rows: `kind` is DEPLOYMENT, PROJECT, SET or CAPTURE."""
 
     kind: str
     id: str
@@ -44,16 +49,23 @@ class Touched:
     """What is to be marked: per owner and part, the hours of the day (none where the part is no day).
     `ruled` are the projects that have changed the rule of sessions for some of their deployments, `moved` the
     captures that are elsewhere in time than they were, or have gone; `arrived`, by project, those that are
-    there since, or elsewhere."""
+    there since, or elsewhere; `found` those of which something was said, or taken back. `taxonomy`: a taxon
+    stands below another than it did."""
 
     parts: dict[tuple[Owner, str], set[int]] = field(default_factory=lambda: defaultdict(set))
     ruled: set[str] = field(default_factory=set)
     moved: set[str] = field(default_factory=set)
     arrived: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    found: set[str] = field(default_factory=set)
+    taxonomy: bool = False
 
     def everything(self, owner: Owner) -> None:
         """All of an owner."""
         self.parts[owner, ALL] |= set()
+
+    def part(self, owner: Owner, part: str) -> None:
+        """A part of an owner that is no day."""
+        self.parts[owner, part] |= set()
 
     def capture(self, owner: Owner, at: str) -> None:
         """The place in a deployment's timeline where a capture is, or was; hidden ones touch nothing."""
@@ -80,38 +92,66 @@ def touched(changes: Iterable[tuple[str, str, Image | None, Image | None]]) -> T
             continue
         kind = sk.partition("#")[0]
         if pk.startswith("SET#"):
-            _member(result, Owner.of(pk), before or {}, after or {})
+            _member(result, Owner.of(pk), sk, before or {}, after or {})
+        elif pk.startswith("CAPTURE#"):
+            if kind in _SAID:
+                result.found.add(pk.partition("#")[2])
         elif pk.startswith("PROJECT#"):
-            _project(result, Owner.of(pk), kind, before, after)
-        elif kind == "CAPTURE":
-            _capture(result, Owner.of(pk), sk, before or {}, after or {})
-        elif kind == "DEPLOYMENT" and before and after:
-            _deployment(result, Owner.of(pk), before, after)
+            _project(result, Owner.of(pk), sk, before, after)
+        elif pk.startswith("DEPLOYMENT#"):
+            _within(result, Owner.of(pk), sk, before, after)
+        elif kind == "TAXON" and before and after and _differ(before, after, ("parent_id",)):
+            result.taxonomy = True
     return result
 
 
+_SAID = ("DETECTION", "CLASSIFICATION", "IDENTIFICATION")
+
+
 _OWN_RULE = ("session_time_gap_seconds", "session_max_duration_seconds", "session_cut_time")
-_INHERITED_RULE = ("inherited_gap_seconds", "inherited_max_duration_seconds", "inherited_cut_time")
-_INHERITED = ("draft", *_OWN_RULE, "duplicates")
+_INHERITED_RULE = (
+    "inherited_gap_seconds",
+    "inherited_max_duration_seconds",
+    "inherited_cut_time",
+    "inherited_filters",
+)
+_INHERITED = ("draft", *_OWN_RULE, "duplicates", "filters")
 
 
-def _member(result: Touched, owner: Owner, before: Image, after: Image) -> None:
-    """A member of a capture set. A set's own row, its segments and marks have no place in time."""
-    for at in {before.get("at"), after.get("at")} - {None}:
-        generation, _, place = str(at).partition("#")
-        segment = segment_of(place)
-        if segment and before.get("at") != after.get("at"):
-            result.parts[owner, f"{generation}#{segment}"] |= set()
+def _member(result: Touched, owner: Owner, sk: str, before: Image, after: Image) -> None:
+    """A member of a capture set, which counts for what was found on it, unless it is hidden; where it stands
+    in time is all the same."""
+    kind, _, rest = sk.partition("#")
+    if kind == "MEMBER" and _counts_as(before) != _counts_as(after):
+        generation, _, capture_id = rest.partition("#")
+        result.part(owner, f"{generation}#{segment_of(capture_id)}")
 
 
-def _capture(result: Touched, owner: Owner, sk: str, before: Image, after: Image) -> None:
+def _counts_as(member: Image) -> Any:
+    is_there = "at" in member and is_counted(str(member["at"]).partition("#")[2])
+    return (member.get("findings"),) if is_there else None
+
+
+def _within(result: Touched, owner: Owner, sk: str, before: Image | None, after: Image | None) -> None:
+    """What lies in a deployment's partition, its own row included."""
+    kind, _, rest = sk.partition("#")
+    if kind == "CAPTURE":
+        _capture(result, owner, rest, before or {}, after or {})
+    elif kind == "FINDINGS":
+        result.capture(owner, rest)
+    elif kind == "DEPLOYMENT" and before and after:
+        _deployment(result, owner, before, after)
+
+
+def _capture(result: Touched, owner: Owner, capture_id: str, before: Image, after: Image) -> None:
     old, new = before.get("at"), after.get("at")
     if old == new:
+        if new and before.get("bytes") != after.get("bytes"):
+            result.capture(owner, str(new))
         return
     for at in (old, new):
         if at:
             result.capture(owner, at)
-    capture_id = sk.partition("#")[2]
     if old:
         result.moved.add(capture_id)
     if new and "owner" in after:
@@ -125,11 +165,16 @@ def _deployment(result: Touched, owner: Owner, before: Image, after: Image) -> N
         result.ruled.add(after["project_id"])
 
 
-def _project(result: Touched, owner: Owner, kind: str, before: Image | None, after: Image | None) -> None:
+def _project(result: Touched, owner: Owner, sk: str, before: Image | None, after: Image | None) -> None:
+    kind, _, rest = sk.partition("#")
+    if kind == "STATION_TAXON":
+        result.part(owner, f"{_TAXON}{rest.partition('#')[0]}")
     is_tally = kind == "DEPLOYMENT"
     settings_changed = kind == "PROJECT" and before and after and _differ(before, after, _INHERITED)
     if is_tally or settings_changed:
         result.everything(owner)
+    if kind == "PROJECT" and before and after and _differ(before, after, ("filters",)):
+        result.part(owner, SETS)
 
 
 def _differ(before: Image, after: Image, names: Iterable[str]) -> bool:
@@ -169,3 +214,17 @@ def joined(periods: Iterable[Period]) -> list[Period]:
 def undated_segment(part: str) -> str | None:
     """The segment of undated captures that a mark's part names, if it names one."""
     return part.removeprefix(_UNDATED) if part.startswith(_UNDATED) else None
+
+
+def taxon(part: str) -> str | None:
+    """The taxon that a mark's part names, if it names one."""
+    return part.removeprefix(_TAXON) if part.startswith(_TAXON) else None
+
+
+def segments(parts: Iterable[str]) -> dict[str, list[str]]:
+    """The segments of a capture set that the parts of marks name, by generation."""
+    found: dict[str, list[str]] = {}
+    for part in parts:
+        generation, _, segment = part.partition("#")
+        found.setdefault(generation, []).append(segment)
+    return found

@@ -16,10 +16,13 @@ from typing import Literal, TypeVar
 
 from chalicelib.aws import lease
 from chalicelib.aws.stream import Change
+from chalicelib.capture_sets import reading as set_rows
 from chalicelib.capture_sets import service as capture_sets
 from chalicelib.capture_sets import settled as sets
+from chalicelib.capture_sets.rules import CaptureSet
 from chalicelib.deployments import settled
-from chalicelib.errors import LeaseLost
+from chalicelib.errors import Busy, LeaseLost
+from chalicelib.occurrences import settled as occurrences
 from chalicelib.projects import service as projects
 from chalicelib.sessions import service as sessions
 from chalicelib.sessions.effects import NOTHING, Effect
@@ -66,14 +69,17 @@ class Settling:
     def changes(self, changes: list[Change]) -> None:
         """Marks what a batch of the stream touched, then settles it.
 
-        Members of capture sets follow their captures at once. Raises only if that or marking failed, so that
-        the batch comes again; what fails later is marked.
+        Captures of which something was said are settled at once, and members of capture sets follow them.
+        Raises only if that or marking failed, so that the batch comes again; what fails later is marked.
         """
         touched = rules.touched((each.pk, each.sk, each.before, each.after) for each in changes)
         marks = store.put(touched, self.now())
-        capture_sets.refile(touched.moved)
+        for capture_id in sorted(touched.found | touched.moved):
+            self._capture(capture_id, moved=capture_id in touched.moved)
         for project_id, capture_ids in touched.arrived.items():
             capture_sets.follow(project_id, sorted(capture_ids))
+        if touched.taxonomy:
+            projects.follow_taxonomy(self.now())
         for project_id in touched.ruled:
             _tried(self.defer, Owner("PROJECT", project_id))
         for owner in touched.owners():
@@ -102,12 +108,54 @@ class Settling:
         done = self._round(owner, marks, effects.append)
         return Budget("more" if done else "busy", sum(effects, NOTHING))
 
+    def count_sets(self, project_id: str, time_is_up: Callable[[], bool]) -> Literal["done", "more", "busy"]:
+        """Counts the capture sets of a project anew that were counted by other filters than it has by now, as
+        a job does, if that is marked. Two requests per hundred sets, and those of counting."""
+        owner = Owner("PROJECT", project_id)
+        while mark := _for_a_job(owner, store.of_owner(owner)):
+            states = []
+            for found in set_rows.of_project(project_id):
+                states.append(self._counted_anew(found))
+                if time_is_up():
+                    return "more"
+            if not all(states):
+                return "busy"
+            store.remove(mark)
+        return "done"
+
+    def _counted_anew(self, found: CaptureSet) -> bool:
+        """False if another settler has the set."""
+        filters = projects.find(found.project_id).filters
+        if found.filters == filters:
+            return True
+        held = sets.take_lease(found.id, self.now)
+        if held is None:
+            return sets.find(found.id) is None
+        is_done = _under(held, lambda lease_held: sets.recount(lease_held, filters))
+        self.look_again(Owner("SET", found.id))
+        return is_done
+
     def overdue(self) -> int:
         """Settles what was marked longer ago than a lease lasts; returns how many owners that were."""
         owners = store.older_than(self.now() - lease.LIFETIME - timedelta(seconds=5), WATCHED)
         for owner in owners:
             _tried(self._again, owner)
         return len(owners)
+
+    def _capture(self, capture_id: str, *, moved: bool) -> None:
+        """Settles what was found on a capture, and tells the sets it is in. What others keep changing is
+        marked: it is not to hold up what comes behind it."""
+        try:
+            settled = occurrences.settle(capture_id)
+        except Busy:
+            log.warning("%s keeps changing; it is marked, and the watch will settle it", capture_id)
+            touched = Touched()
+            touched.part(Owner("CAPTURE", capture_id), rules.RESULTS)
+            store.put(touched, self.now())
+            settled = None
+        if settled or moved:
+            told = (settled.findings, settled.version) if settled else (None, 0)
+            capture_sets.refile(capture_id, told, moved=moved)
 
     def _again(self, owner: Owner) -> None:
         """Settles an owner for the watch. What waits for a job goes to the end of the line, ever further: a
@@ -123,10 +171,10 @@ class Settling:
         # is settled by rules at least as new as the mark.
         for number in range(ROUNDS):
             marks = store.of_owner(owner) if number or marks is None else marks
-            parts, whole = store.split(marks)
-            if whole and not parts and owner.kind == "DEPLOYMENT":
+            waiting = _for_a_job(owner, marks)
+            if waiting and len(marks) == 1:
                 self.defer(owner)
-                return whole
+                return waiting
             if not marks or not self._round(owner, marks):
                 return None
         return None
@@ -134,17 +182,32 @@ class Settling:
     def _round(self, owner: Owner, marks: list[Mark], told: Callable[[Effect], None] | None = None) -> bool:
         """Settles once under the lease; False if another has it, or there is no such owner. A mark on all of
         a deployment is settled only for whoever is `told` what that did."""
+        if owner.kind == "CAPTURE":
+            self._capture(owner.id, moved=True)
+            return all(store.remove(mark) for mark in marks)
         if owner.kind == "PROJECT":
             project = projects.take_lease(owner.id, self.now)
             return _under(project, lambda held: _settle_project(held, marks))
         if owner.kind == "SET":
             found = sets.take_lease(owner.id, self.now)
-            if found is None and not sets.exists(owner.id):
+            if found is None and sets.find(owner.id) is None:
                 for mark in marks:  # the last members' going is told when the set has gone already
                     store.remove(mark)
-            return _under(found, lambda held: _settle_set(held, marks))
+            return _under(found, lambda held: self._set(held, marks))
         deployment = settled.take_lease(owner.id, self.now)
         return _under(deployment, lambda held: self._deployment(held, owner, marks, told))
+
+    def _set(self, held: sets.SetLease, marks: list[Mark]) -> None:
+        filters, proven = sets.filters_for(held), False
+        if filters is None:
+            # All of it is to be counted anew, by a job that the watch starts; that counts these parts, too.
+            touched = Touched()
+            touched.part(Owner("PROJECT", sets.set_under(held).project_id), rules.SETS)
+            store.put(touched, self.now())
+        else:
+            for generation, segments in rules.segments(mark.part for mark in marks).items():
+                proven = sets.settle_segments(held, generation, segments, filters)
+        _remove(held, marks, proven=proven)
 
     def _deployment(
         self,
@@ -186,21 +249,25 @@ def _tried(settle: Callable[[Owner], object], owner: Owner) -> None:
 def _settle_all(held: settled.DeploymentLease, mark: Mark) -> Effect:
     effect, rest = sessions.settle_rest(held, mark.start)
     if rest is None:
+        sessions.settle_found_undated(held)
         _remove(held, [mark])
     else:
         store.move_on(mark, rest)
     return effect
 
 
+def _for_a_job(owner: Owner, marks: list[Mark]) -> Mark | None:
+    """The mark that only a job settles, if there is one: all of a deployment, all sets of a project."""
+    part = {"DEPLOYMENT": rules.ALL, "PROJECT": rules.SETS}.get(owner.kind)
+    return next((mark for mark in marks if mark.part == part), None)
+
+
 def _settle_project(held: projects.ProjectLease, marks: list[Mark]) -> None:
-    _remove(held, marks, proven=projects.settle(held))
-
-
-def _settle_set(held: sets.SetLease, marks: list[Mark]) -> None:
-    proven = False
-    for mark in marks:
-        generation, _, segment = mark.part.partition("#")
-        proven = sets.settle_segment(held, generation, segment)
+    marks = [mark for mark in marks if mark.part != rules.SETS]
+    taxa = [named for mark in marks if (named := rules.taxon(mark.part))]
+    proven = projects.settle_taxa(held, taxa) if taxa else False
+    if len(marks) > len(taxa):
+        proven = projects.settle(held)
     _remove(held, marks, proven=proven)
 
 

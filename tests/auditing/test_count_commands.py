@@ -17,7 +17,9 @@ DRIFTS = [
     "deployment d1: captures_count is 999, true is 20",
     "session d1-s1: end is 2026-06-10T21:40:00, true is 2026-06-10T22:10:00",
     "deployment d1: session is 2026-06-09T12:00:00 to 2026-06-09T15:00:00 (2), true is none",
-    "set c1: segment CAPTURE#2026-06-09 is 0, true is 2",
+    "set c1: segment d1-ab source_images_processed_count is 0, true is 2",
+    "capture d1-abcd: findings in time taxon Noctua pronuba is none, true is 0.8, 0.9",
+    "occurrence d1-abcd-k: determination is Apis mellifera, true is Noctua pronuba",
 ]
 
 
@@ -93,13 +95,11 @@ def test_all_is_true(server: Server) -> None:
     server.tell(checked=1, drifted=0, repaired=0, busy=2)
     result = audit(server, "--deployment", "d1")
     assert result.exit_code == 0
-    assert (
-        "1 counter checked: none drifted.\nBeing settled all the time, and not compared: 2." in result.output
-    )
+    assert "1 counter checked: none drifted.\nNot compared: 2. They are being settled" in result.output
 
 
 def test_what_has_drifted_is_told_each_once(server: Server) -> None:
-    server.tell(drifts=(*DRIFTS, DRIFTS[0]), checked=12, drifted=6, repaired=0, busy=0)
+    server.tell(drifts=(*DRIFTS, DRIFTS[0]), checked=12, drifted=8, repaired=0, busy=0)
     result = audit(server, "--set", "c1")
     assert result.exit_code == 1
     assert server.asked[-1][1] == {"collection": "c1"}
@@ -107,9 +107,11 @@ def test_what_has_drifted_is_told_each_once(server: Server) -> None:
         ["deployment d1", "captures_count", "999", "20"],
         ["session d1-s1", "end", "2026-06-10T21:40:00", "2026-06-10T22:10:00"],
         ["deployment d1", "session", "2026-06-09T12:00:00 to 2026-06-09T15:00:00 (2)", "none"],
-        ["set c1", "segment CAPTURE#2026-06-09", "0", "2"],
+        ["set c1", "segment d1-ab source_images_processed_count", "0", "2"],
+        ["capture d1-abcd", "findings in time taxon Noctua pronuba", "none", "0.8, 0.9"],
+        ["occurrence d1-abcd-k", "determination", "Apis mellifera", "Noctua pronuba"],
     ]
-    assert "… and 2 more.\n12 counters checked: 6 drifted.\n" in result.output
+    assert "… and 2 more.\n12 counters checked: 8 drifted.\n" in result.output
     assert "The same command with --repair mends them." in result.output
 
 

@@ -2,11 +2,13 @@
 
 from datetime import datetime, time, timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.auditing import rules
-from chalicelib.auditing.rules import Drift, Run, Sums, recounted, runs, second
+from chalicelib.auditing.grouping import Run, recounted, runs, second
+from chalicelib.auditing.rules import Drift, Sums
 from chalicelib.counts import Counts
 from chalicelib.sessions.grouping import Session, group
 from chalicelib.sessions.rules import Rule
@@ -79,7 +81,17 @@ def test_what_one_side_lacks_is_nothing() -> None:
 
 
 def test_sums_are_the_same_after_a_step() -> None:
-    one = Sums().plus(Counts(3, 1, 1, NOON, NOON + timedelta(hours=1)), 4).plus(Counts(1, 0, 1), 2)
-    assert one.counts == Counts(4, 1, 2, NOON, NOON + timedelta(hours=1))
+    first = Counts(3, 1, 1, NOON, NOON + timedelta(hours=1), {"processed": 2, "bytes": 5})
+    one = (
+        Sums().plus(first, 4, {"moth": 3, "bee": -1}).plus(Counts(1, 0, 1, found={"bytes": 2}), 2, {"bee": 1})
+    )
+    assert one.counts == Counts(4, 1, 2, NOON, NOON + timedelta(hours=1), {"processed": 2, "bytes": 7})
+    assert one.taxa_off == {"moth": 3}
     assert Sums.of(one.plain()) == one
     assert (one.deployments_count, one.writings) == (2, 6)
+
+
+def test_too_many_wrong_taxa_are_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "MOST_OFF", 1)
+    found = Sums().plus(Counts(), 1, {"moth": 1, "bee": 1})
+    assert (found.is_complete, found.taxa_off) == (False, {})

@@ -11,8 +11,11 @@ from meter import Meter
 from world import Assassin, World, a_deployment, a_project, add_captures, night
 
 from chalicelib import ids
+from chalicelib.capture_sets import members as member_rows
+from chalicelib.capture_sets import segments as segment_rows
 from chalicelib.capture_sets import service, store
-from chalicelib.capture_sets.populating import DELETE, POPULATE, populate_with
+from chalicelib.capture_sets.clearing import DELETE
+from chalicelib.capture_sets.populating import POPULATE, populate_with
 from chalicelib.capture_sets.rules import CaptureSet, segment_of
 from chalicelib.captures import reading
 from chalicelib.captures import service as captures
@@ -74,21 +77,24 @@ class Room:
         """The members of a set, after all that is kept of it was found to be true."""
         self.world.drain()
         found = service.find(set_id)
-        own = list(store.members(set_id, found.generation))
+        own = list(member_rows.ids_of(set_id, found.generation))
         there = reading.whole(own)
         assert set(there) == set(own), "a member that is no capture"
-        places = {service.member_of(each).at for each in there.values()}
-        assert set(store.places(set_id, found.generation)) == places
+        filed = {each.capture_id: each for each in member_rows.filed(set_id, found.generation)}
+        assert {each: filed[each].at for each in filed} == {
+            each.id: service.member_of(each).at for each in there.values()
+        }
         counted: dict[str, int] = {}
-        for at in places:
-            segment = segment_of(at)
-            if segment:
+        for each in there.values():
+            if not each.hidden:
+                segment = segment_of(each.id)
                 counted[segment] = counted.get(segment, 0) + 1
-        kept = {part: number for part, number in store.segments(set_id, found.generation).items() if number}
+        segments = segment_rows.standing(set_id, found.generation)
+        kept = {part: each.captures_count for part, each in segments.items() if each.captures_count}
         assert kept == counted
         assert found.captures_count == sum(counted.values())
         for each in own:
-            assert (set_id, found.generation) in store.sets_of(each)
+            assert (set_id, found.generation) in member_rows.sets_of(each)
         assert marks.of_owner(Owner("SET", set_id)) == []
         return own
 
@@ -141,7 +147,7 @@ def test_a_capture_that_goes_leaves_no_membership(room: Room) -> None:
     room.check(made.id)
     room.remove(room.captures[0])
     assert len(room.check(made.id)) == 4
-    assert store.sets_of(room.captures[0].id) == []
+    assert member_rows.sets_of(room.captures[0].id) == []
 
 
 def test_a_capture_that_moves_in_time_is_counted_where_it_is(room: Room) -> None:
@@ -151,8 +157,6 @@ def test_a_capture_that_moves_in_time_is_counted_where_it_is(room: Room) -> None
     room.date(room.captures[1], EVENING + 3 * DAY)
     room.date(room.captures[2], None)
     room.check(made.id)
-    found = service.find(made.id)
-    assert store.segments(made.id, found.generation)["CAPTURE#2026-06-12"] == 1
 
 
 def test_an_undated_one_is_counted_too(room: Room) -> None:
@@ -173,8 +177,8 @@ def test_full_is_all_and_replaces_what_was_there(room: Room) -> None:
     assert {each.key: each.value for each in job.stages[0].params} == {"captures_added": 20}
     assert len(room.check(made.id)) == 20
     assert service.find(made.id).populating is None
-    assert list(store.members(made.id, made.generation)) == []
-    assert store.sets_of(before[0]) == [(made.id, service.find(made.id).generation)]
+    assert list(member_rows.ids_of(made.id, made.generation)) == []
+    assert member_rows.sets_of(before[0]) == [(made.id, service.find(made.id).generation)]
 
 
 @pytest.mark.parametrize(
@@ -272,8 +276,8 @@ def test_a_deleted_set_leaves_nothing(room: Room) -> None:
     room.world.drain()
     assert store.get(made.id) is None
     for each in room.captures:
-        assert store.sets_of(each.id) == []
-    assert list(store.MemberRow.query(f"SET#{made.id}")) == []
+        assert member_rows.sets_of(each.id) == []
+    assert list(member_rows.MemberRow.query(f"SET#{made.id}")) == []
 
 
 def cleared(room: Room, made: CaptureSet) -> bool:
@@ -282,8 +286,8 @@ def cleared(room: Room, made: CaptureSet) -> bool:
     room.desk.jobs.start(Start(DELETE.key, room.project.id, None, {"set_id": made.id}))
     room.desk.drain()
     room.world.drain()
-    mirrors = [each for capture in room.captures for each in store.sets_of(capture.id)]
-    return not mirrors and not list(store.MemberRow.query(f"SET#{made.id}"))
+    mirrors = [each for capture in room.captures for each in member_rows.sets_of(capture.id)]
+    return not mirrors and not list(member_rows.MemberRow.query(f"SET#{made.id}"))
 
 
 class TestInterrupted:
@@ -301,9 +305,9 @@ class TestInterrupted:
             room.desk.turn()
         room.desk.jobs.cancel(job.id)
         room.desk.drain()
-        assert store.generations(made.id) != [service.find(made.id).generation]
+        assert member_rows.generations(made.id) != [service.find(made.id).generation]
         room.populate(made)
-        assert store.generations(made.id) == [service.find(made.id).generation]
+        assert member_rows.generations(made.id) == [service.find(made.id).generation]
         assert cleared(room, made)
 
     def test_cancelled_and_resumed_after_another(self, real_room: Room) -> None:
@@ -324,7 +328,7 @@ class TestInterrupted:
         self, real_room: Room, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         room, made = real_room, real_room.make("full")
-        keep, done = store.keep_members, []
+        keep, done = member_rows.keep_members, []
 
         def slow(*given: Any) -> None:
             if not done:
@@ -332,18 +336,18 @@ class TestInterrupted:
                 room.populate(made)
             keep(*given)
 
-        monkeypatch.setattr(store, "keep_members", slow)
+        monkeypatch.setattr(member_rows, "keep_members", slow)
         with pytest.raises(Conflict):
             service.add(made, ids_of(room.captures[:3]))
         monkeypatch.undo()
-        assert store.generations(made.id) == [service.find(made.id).generation]
+        assert member_rows.generations(made.id) == [service.find(made.id).generation]
         assert len(room.check(made.id)) == 20
 
     def test_who_takes_out_while_another_adds_is_not_undone_half(
         self, real_room: Room, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         room, made = real_room, real_room.make()
-        keep, done, one = store.keep_members, [], room.captures[0]
+        keep, done, one = member_rows.keep_members, [], room.captures[0]
 
         def slow(*given: Any) -> None:
             if not done:
@@ -351,7 +355,7 @@ class TestInterrupted:
                 service.remove(made, [one.id])
             keep(*given)
 
-        monkeypatch.setattr(store, "keep_members", slow)
+        monkeypatch.setattr(member_rows, "keep_members", slow)
         service.add(made, [one.id])
         monkeypatch.undo()
         assert room.check(made.id) == []
@@ -362,7 +366,7 @@ class TestInterrupted:
         self, real_room: Room, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         room, made = real_room, real_room.make("rule", date_end="2026-06-09")
-        keep, done = store.keep_mirrors, []
+        keep, done = member_rows.keep_mirrors, []
 
         def slow(*given: Any) -> None:
             if not done:
@@ -371,7 +375,7 @@ class TestInterrupted:
                 room.world.drain()
             keep(*given)
 
-        monkeypatch.setattr(store, "keep_mirrors", slow)
+        monkeypatch.setattr(member_rows, "keep_mirrors", slow)
         room.populate(made)
         monkeypatch.undo()
         assert room.captures[0].id not in room.check(made.id)

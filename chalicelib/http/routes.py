@@ -15,6 +15,7 @@ from chalicelib.ingest import again_routes as again
 from chalicelib.ingest import routes as ingest
 from chalicelib.jobs import routes as jobs
 from chalicelib.occurrences import routes as occurrences
+from chalicelib.postprocessing import routes as postprocessing
 from chalicelib.projects import routes as projects
 from chalicelib.sessions import routes as sessions
 from chalicelib.settling import routes as settling
@@ -36,6 +37,7 @@ ROUTES = (
     *clock.ROUTES,
     *detections.ROUTES,
     *occurrences.ROUTES,
+    *postprocessing.ROUTES,
     *sessions.ROUTES,
     *settling.ROUTES,
     *auditing.ROUTES,

@@ -79,8 +79,13 @@ def retry(ask: Ask) -> JobAnswer:
 
 
 def undo(ask: Ask) -> JobAnswer:
-    """POST: starts the job that undoes this one; answers that."""
+    """POST: starts the job that undoes this one; answers that. Only where its type can be undone, and
+    once."""
     job, project, deployment = _seen(ask)
+    known = TYPES.get(job.type_key)
+    if known is None or known.undo is None:
+        why = f"jobs of the type {job.type_key!r} cannot be undone"
+        raise Invalid(f"This job is to stay: {why}.", {"job_type_key": why})
     return _answer(jobs(ask.settings).undo(job.id), project, deployment, ask)
 
 

@@ -3,7 +3,7 @@ there is something to do; should the message not be sent, the watch sends it.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
@@ -21,6 +21,9 @@ log = logging.getLogger("nightjar")
 
 _ROUNDS = 6
 """How often a change is tried while others change the same job."""
+
+MOST_AT_ONCE = 50
+"""Each job is two rows of a transaction, which takes a hundred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,22 @@ class Jobs:
             self._refuse(job, store.holder(job.slot))
         self.post(written)
         return written
+
+    def start_all(self, starts: Sequence[Start]) -> list[Job]:
+        """Makes up to `MOST_AT_ONCE` jobs and queues them, all or none. One request of the table, one of the
+        queue for each.
+
+        Raises Invalid for a config its type does not know, Conflict while another has the slot of one.
+        """
+        made = [self._made(each) for each in starts]
+        queued = [rules.enqueued(job, job.created_at) for job in made]
+        if not store.add(queued):
+            for job in queued:
+                self._refuse_if_taken(job)
+            raise Conflict("Others are starting the same; try again in a moment.")
+        for job in queued:
+            self.post(job)
+        return queued
 
     def run(self, job_id: str) -> Job:
         """Queues a job that was made without being started. Raises Conflict for any other."""

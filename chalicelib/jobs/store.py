@@ -88,6 +88,19 @@ def change(before: Job | None, after: Job, lines: Sequence[Line] = (), new: Job 
     return written if table.accepted(write_all if notes else lambda: row.save(unseen)) else None
 
 
+def add(new: Sequence[Job]) -> bool:
+    """Writes new jobs, up to fifty, all or none; False if one of them has the slot of another. One
+    request."""
+    notes = [note for job in new for note in (_making(job), *_notes(None, job))]
+
+    def write_all() -> None:
+        with table.transaction() as writing:
+            for note in notes:
+                note(writing)
+
+    return table.accepted(write_all)
+
+
 def holder(slot: str) -> str | None:
     """The id of the job that has a slot, read consistently. One request."""
     row = table.get(RunningRow, keys.running(slot), consistent=True)

@@ -16,6 +16,8 @@ from chalicelib.detections import importing
 from chalicelib.ingest import again
 from chalicelib.jobs.job_type import JobType
 from chalicelib.jobs.service import Jobs
+from chalicelib.postprocessing import job as postprocessing
+from chalicelib.postprocessing import undoing
 from chalicelib.settings import Settings
 from chalicelib.settling import regrouping
 from chalicelib.syncing import job as syncing
@@ -35,6 +37,8 @@ TYPES: Mapping[str, JobType[Any]] = {
         clearing.DELETE,
         auditing.AUDIT,
         importing.SAVE,
+        postprocessing.RUN,
+        undoing.UNDO,
     )
 }
 

@@ -27,6 +27,7 @@ from cli.connecting import CannotBegin, cannot_begin, client_of, connected
 from cli.counts import counts
 from cli.ingest import ingest
 from cli.jobs import jobs
+from cli.results.command import import_
 from cli.saving import cell
 from cli.syncing import sync
 from cli.taxa import taxa
@@ -47,6 +48,7 @@ def main() -> None:
 
 
 main.add_command(counts)
+main.add_command(import_)
 main.add_command(ingest)
 main.add_command(jobs)
 main.add_command(sync)

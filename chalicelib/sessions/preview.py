@@ -1,11 +1,12 @@
 """What another rule would make of a deployment's sessions: looked at, nothing written."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import count
 
 from chalicelib.captures import timeline
 from chalicelib.deployments.rules import Deployment
+from chalicelib.findings.rules import NOTHING
 from chalicelib.sessions import store
 from chalicelib.sessions.effects import Effect, effect_of
 from chalicelib.sessions.grouping import Plan, Session, Window, plan, sweep
@@ -41,13 +42,9 @@ class Preview:
 def preview(deployment: Deployment, rule: Rule, most: int = MOST) -> Preview:
     """What a regroup by `rule` would do. One request for each seven thousand captures, and those for the
     sessions that stand."""
-    window = sweep(
-        timeline.taken(deployment.id),
-        store.standing(deployment.id, None),
-        rule,
-        datetime.max,
-        most,
-    )
+    # What was found on captures is not asked: no rule of sessions changes that.
+    standing = (replace(each, found=NOTHING) for each in store.standing(deployment.id, None))
+    window = sweep(timeline.taken(deployment.id), standing, rule, datetime.max, most)
     numbers = count(1)
     wanted = plan(window, lambda: f"new-{next(numbers)}")
     return Preview(

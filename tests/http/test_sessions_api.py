@@ -82,7 +82,7 @@ class TestTimeline:
         [first, *_] = standing(station)
         with Meter() as meter:
             told = api.get(f"/events/{first.id}/timeline?resolution_minutes=15")[1]
-        assert dict(meter.requests) == {"BatchGetItem": 1, "Query": 1}
+        assert dict(meter.requests) == {"BatchGetItem": 1, "Query": 2}
         assert (told["event_id"], told["resolution_minutes"]) == (first.id, 15)
         assert [(each["start"][11:16], each["captures_count"]) for each in told["data"]] == [
             ("21:30", 2), ("21:45", 1), ("22:00", 2), ("22:15", 1),

@@ -172,6 +172,7 @@ class TestLate:
             end=DAY + 55 * MINUTE,
             captures_count=8,
             example_capture_id=after.example_capture_id,
+            found=before.found + before.found,
         )
 
     def test_those_that_are_near_enough_join_it(self, world: World, station: Deployment) -> None:

@@ -193,21 +193,25 @@ class Settling:
             if found is None and sets.find(owner.id) is None:
                 for mark in marks:  # the last members' going is told when the set has gone already
                     store.remove(mark)
-            return _under(found, lambda held: self._set(held, marks))
+            stale: list[bool] = []
+            return _under(found, lambda held: stale.append(not self._set(held, marks))) and not any(stale)
         deployment = settled.take_lease(owner.id, self.now)
         return _under(deployment, lambda held: self._deployment(held, owner, marks, told))
 
-    def _set(self, held: sets.SetLease, marks: list[Mark]) -> None:
+    def _set(self, held: sets.SetLease, marks: list[Mark]) -> bool:
+        """False if all of it is to be counted anew first."""
         filters, proven = sets.filters_for(held), False
         if filters is None:
-            # All of it is to be counted anew, by a job that the watch starts; that counts these parts, too.
+            # By a job that the watch starts. The marks stay: should the filters be changed back before that,
+            # nothing is counted anew.
             touched = Touched()
             touched.part(Owner("PROJECT", sets.set_under(held).project_id), rules.SETS)
             store.put(touched, self.now())
-        else:
-            for generation, segments in rules.segments(mark.part for mark in marks).items():
-                proven = sets.settle_segments(held, generation, segments, filters)
+            return False
+        for generation, segments in rules.segments(mark.part for mark in marks).items():
+            proven = sets.settle_segments(held, generation, segments, filters)
         _remove(held, marks, proven=proven)
+        return True
 
     def _deployment(
         self,

@@ -126,6 +126,7 @@ class History:
                 self.study.world.deliver(records)
             except Killed:
                 self.reaper.revive()
+                self.reaper.share *= 0.9  # of a large batch hardly anybody would ever come to the end
                 continue
             self.reaper.revive()
             return
